@@ -1,0 +1,1 @@
+"""Aggregators: `Features` -> one vector an image. One file an architecture."""

@@ -1,0 +1,86 @@
+"""torch datasets: one photo, or one training tuple (a query, its positive, its negatives)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from geoloc.data.domains import Domain
+from geoloc.data.images import read_image, resize, to_tensor
+
+Augmentation = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Images(Dataset):
+    """Photos at one size, each with its row number.
+
+    Args:
+        paths: (N,) files; row i of every later array belongs to `paths[i]`.
+        size: (height, width) in pixels.
+        rows: Rows to serve, in this order; by default all.
+    """
+
+    def __init__(self, paths: Sequence[Path], size: tuple[int, int], rows: np.ndarray | None = None) -> None:
+        # An array of str instead of a list of objects: workers then share it without copying (reference counts).
+        self.paths = np.array([str(path) for path in paths])
+        self.size = size
+        self.rows = np.arange(len(self.paths)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        """((3, H, W) uint8 image, row)."""
+        row = int(self.rows[index])
+        return resize(to_tensor(read_image(self.paths[row])), self.size), row
+
+
+class Triplets(Dataset):
+    """Training tuples of the mined selection.
+
+    The selection is replaced by `select` before the epoch's loader is built, so that its workers receive it.
+
+    Args:
+        domain: The train domain.
+        size: (height, width) in pixels.
+        augment: Applied to the query image only, before it is resized; None for no augmentation.
+        seed: With (epoch, query) it fixes every random draw of the augmentation, whatever the number of workers.
+    """
+
+    def __init__(self, domain: Domain, size: tuple[int, int], augment: Augmentation | None, seed: int) -> None:
+        self.database = np.array([str(domain.database.path(row)) for row in range(len(domain.database))])
+        self.queries = np.array([str(domain.queries.path(row)) for row in range(len(domain.queries))])
+        self.size = size
+        self.augment = augment
+        self.seed = seed
+        self.epoch = 0
+        self.tuples = np.empty((0, 3), np.int64)
+
+    def select(self, tuples: np.ndarray, epoch: int) -> None:
+        """Take the tuples of an epoch.
+
+        Args:
+            tuples: (T, 2 + n) int64: query row, positive's database row, n negatives' database rows.
+            epoch: Number of the epoch that they are for.
+        """
+        self.tuples = tuples
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.tuples)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        """(2 + n, 3, H, W) uint8: query, positive, negatives."""
+        query, *others = self.tuples[index].tolist()
+        anchor = to_tensor(read_image(self.queries[query]))
+        if self.augment is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(np.random.SeedSequence([self.seed, self.epoch, query]).generate_state(1)[0]))
+                anchor = self.augment(anchor)
+        images = [resize(anchor, self.size)]
+        images += [resize(to_tensor(read_image(self.database[row])), self.size) for row in others]
+        return torch.stack(images)

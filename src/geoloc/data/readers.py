@@ -1,0 +1,181 @@
+"""From a folder of images to a `PlaceSet`.
+
+Two ways to give positions:
+- the field's file names, `@UTM_east@UTM_north@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@timestamp@note@.jpg`
+  (fields 1 and 2 are required; read from the base name alone, so an @ in a folder's name does no harm);
+- a table beside the folder (`database.csv` for `database/`) with a column `path` (relative to the folder) and columns
+  `east,north` (metres) or `lat,lon` (degrees), optionally `note`.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import utm
+
+from geoloc.data.images import EXTENSIONS
+from geoloc.errors import InputError
+from geoloc.places import PlaceSet
+
+log = logging.getLogger(__name__)
+NAME_FORMAT = "@UTM_east@UTM_north@...@.jpg"
+
+
+def find_images(folder: Path) -> list[str]:
+    """Sorted relative paths (forward slashes) of all images under `folder`; links are followed, hidden files are not.
+
+    Raises:
+        InputError: The folder is missing or holds no image.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    found: list[str] = []
+    ignored: Counter[str] = Counter()
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        # A link back to a parent would be walked for ever.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        for name in files:
+            extension = Path(name).suffix.lower()
+            if extension in EXTENSIONS and not name.startswith("."):
+                found.append((Path(place) / name).relative_to(folder).as_posix())
+            else:
+                ignored["hidden" if name.startswith(".") else extension or "no extension"] += 1
+    if not found:
+        raise InputError(f"{folder}: no images (accepted: {' '.join(sorted(EXTENSIONS))}, in any case)")
+    kinds = Counter(Path(name).suffix for name in found)
+    log.info(
+        "%s: %d images (%s)%s", folder, len(found), _counts(kinds), f", ignored {_counts(ignored)}" if ignored else ""
+    )
+    return sorted(found)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(counter.items()))
+
+
+def read_places(folder: str | Path, coordinates: Literal["utm", "local"] = "utm", zone: str | None = None) -> PlaceSet:
+    """Read a folder of images, with positions from the table beside it if there is one, else from the names.
+
+    Args:
+        folder: Folder of images, searched through its subfolders.
+        coordinates: "utm", or "local" for any other metric frame (then the range is not checked).
+        zone: Zone that latitude and longitude of a table are expressed in, such as "17 north"; by default the zone of
+            the first row. The queries of a domain get the zone of its database.
+
+    Raises:
+        InputError: Nothing found, or a position is missing, unreadable or not in metres.
+    """
+    folder = Path(folder)
+    table = folder.with_name(folder.name + ".csv")
+    names = find_images(folder)
+    if table.is_file():
+        return _from_table(folder, names, table, coordinates, zone)
+    return _from_names(folder, names, coordinates)
+
+
+def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "local"]) -> PlaceSet:
+    fields = [Path(name).name.split("@") for name in names]
+    positions = [_position(parts) for parts in fields]
+    wrong = [name for name, position in zip(names, positions, strict=True) if position is None]
+    if wrong:
+        shown = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+        raise InputError(
+            f"{folder}: {len(wrong)} of {len(names)} names have no position ({shown}); a name must look like"
+            f" {NAME_FORMAT}, or a table {folder.name}.csv must stand beside the folder (columns path,east,north)"
+        )
+    zones = {_zone(parts) for parts in fields}
+    if len(zones) > 1:
+        raise InputError(f"{folder}: images in several UTM zones ({', '.join(sorted(map(str, zones)))}); split the set")
+    return PlaceSet(
+        root=folder,
+        names=np.array(names),
+        xy=np.array(positions, dtype=np.float64),
+        zone=zones.pop(),
+        notes=np.array([_field(parts, 14) for parts in fields]),
+        shots=np.array([_shot(parts) for parts in fields]),
+        coordinates=coordinates,
+    )
+
+
+def _position(parts: list[str]) -> tuple[float, float] | None:
+    try:
+        return float(parts[1]), float(parts[2])
+    except (IndexError, ValueError):
+        return None
+
+
+def _field(parts: list[str], number: int) -> str:
+    """Field `number` of a name split at @; the last part is the extension and no field."""
+    return parts[number] if number < len(parts) - 1 else ""
+
+
+def _zone(parts: list[str]) -> str | None:
+    number, band = _field(parts, 3), _field(parts, 4)
+    if not number.isdigit():
+        return None
+    hemisphere = "" if not band else " north" if band.upper() >= "N" else " south"
+    return f"{int(number)}{hemisphere}"
+
+
+def _shot(parts: list[str]) -> str:
+    pano, time = _field(parts, 7), _field(parts, 13)
+    return f"{pano} {time}" if pano and time else ""
+
+
+def _from_table(
+    folder: Path, names: list[str], table: Path, coordinates: Literal["utm", "local"], zone: str | None
+) -> PlaceSet:
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    columns = set(rows[0]) if rows else set()
+    degrees = {"lat", "lon"} <= columns
+    if "path" not in columns or not (degrees or {"east", "north"} <= columns):
+        raise InputError(f"{table}: needs columns path,east,north or path,lat,lon; it has {','.join(sorted(columns))}")
+    missing = sorted({row["path"] for row in rows} - set(names))
+    if missing:
+        raise InputError(f"{table}: {len(missing)} paths are not in {folder} ({', '.join(missing[:5])})")
+    unlisted = len(names) - len({row["path"] for row in rows})
+    if unlisted > 0:
+        log.warning("%s: %d images of the folder are not listed and are left out", table, unlisted)
+    rows.sort(key=lambda row: row["path"])
+    keys = ("lat", "lon") if degrees else ("east", "north")
+    try:
+        xy = np.array([[float(row[key]) for key in keys] for row in rows])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{table}: a position is not a number ({error})") from None
+    if degrees:
+        xy, zone = _utm_of(xy, zone, table)
+    return PlaceSet(
+        root=folder,
+        names=np.array([row["path"] for row in rows]),
+        xy=xy,
+        zone=zone if degrees else None,
+        notes=np.array([row.get("note") or "" for row in rows]),
+        coordinates=coordinates,
+    )
+
+
+def _utm_of(latlon: np.ndarray, zone: str | None, table: Path) -> tuple[np.ndarray, str]:
+    """Latitude and longitude, (N, 2) degrees, as metres in one zone."""
+    if not (np.isfinite(latlon).all() and (np.abs(latlon) <= [84, 180]).all()):
+        raise InputError(f"{table}: latitude must lie in -80..84 and longitude in -180..180 degrees")
+    if zone is None:
+        _, _, number, band = utm.from_latlon(*latlon[0])
+        zone = f"{number} {'north' if band >= 'N' else 'south'}"
+    number_text, hemisphere = zone.split()
+    east, north, _, _ = utm.from_latlon(
+        latlon[:, 0], latlon[:, 1], force_zone_number=int(number_text), force_northern=hemisphere == "north"
+    )
+    return np.stack([east, north], axis=1), zone

@@ -1,0 +1,14 @@
+"""The one exception that means: the user's input is wrong, and this line says how to put it right."""
+
+
+class InputError(ValueError):
+    """Wrong config, data or file. `run.py` prints the message alone, without a traceback, and exits with code 2.
+
+    Args:
+        *problems: One line each: what is wrong, in which file or key, and what would be right. Several problems are
+            printed together, so that a user mends all of them at once.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

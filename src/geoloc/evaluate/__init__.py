@@ -1,0 +1,1 @@
+"""Judging: `Predictions` and positives -> `Scores`; and what the network costs."""

@@ -1,0 +1,1 @@
+"""Indexes: descriptors -> `Predictions`. One file an index."""

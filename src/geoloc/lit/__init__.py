@@ -1,0 +1,1 @@
+"""The Lightning layer: the only code besides `tasks/` that knows Lightning."""

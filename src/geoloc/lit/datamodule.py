@@ -1,0 +1,129 @@
+"""The train domain's tuples, and one loader for each domain of validation and test."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from geoloc.data.datasets import Augmentation, Images, Triplets
+from geoloc.data.domains import Domain
+from geoloc.data.overlap import same_photo
+from geoloc.errors import InputError
+from geoloc.mining.truth import Truth, usable
+
+log = logging.getLogger(__name__)
+
+
+def clamp_workers(wanted: int | None) -> int:
+    """Number of loader processes: as asked for, but no more than cores; None: one a core, at most 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if wanted is None:
+        return min(cores, 8)
+    if wanted > cores:
+        log.warning("num_workers=%d is more than the %d cores here; using %d", wanted, cores, cores)
+    return min(wanted, cores)
+
+
+class PlaceDataModule(LightningDataModule):
+    """Serves mined tuples for training and single photos for validation and test.
+
+    Args:
+        train: Train domain; None if nothing is trained.
+        val: Validation domains.
+        test: Test domains.
+        image_size: (height, width) in pixels.
+        radii: Metres: (train positives within, train negatives outside).
+        augment: For the query image of a tuple; None for none.
+        train_batch_size: Tuples.
+        infer_batch_size: Images.
+        num_workers: Loader processes; None: one a core.
+        seed: Of shuffling and augmentation.
+    """
+
+    def __init__(
+        self,
+        train: Domain | None,
+        val: Sequence[Domain],
+        test: Sequence[Domain],
+        image_size: tuple[int, int],
+        radii: tuple[float, float] = (10.0, 25.0),
+        augment: Augmentation | None = None,
+        train_batch_size: int = 4,
+        infer_batch_size: int = 16,
+        num_workers: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.domains = {"val": list(val), "test": list(test)}
+        self.image_size = image_size
+        self.train_batch_size = train_batch_size
+        self.infer_batch_size = infer_batch_size
+        self.workers = clamp_workers(num_workers)
+        self.seed = seed
+        self.train_domain = train
+        if train is not None:
+            self.truth = train_truth(train, *radii)
+            self.triplets = Triplets(train, image_size, augment, seed)
+
+    def train_dataloader(self) -> DataLoader:
+        """Mined tuples in an order that (seed, epoch) fixes; asked for anew each epoch."""
+        order = torch.Generator().manual_seed(1_000_003 * self.seed + self.triplets.epoch)
+        # Never persistent: such workers would go on serving the tuples of the first epoch.
+        return DataLoader(
+            self.triplets,
+            self.train_batch_size,
+            shuffle=True,
+            num_workers=self.workers,
+            generator=order,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> list[DataLoader]:
+        """One loader a validation domain: database, then queries."""
+        return [self.photos(domain) for domain in self.domains["val"]]
+
+    def test_dataloader(self) -> list[DataLoader]:
+        """One loader a test domain: database, then queries."""
+        return [self.photos(domain) for domain in self.domains["test"]]
+
+    def photos(self, domain: Domain, rows: Sequence[int] | None = None) -> DataLoader:
+        """((B, 3, H, W) uint8 images, (B,) rows) of a domain, without augmentation.
+
+        Args:
+            domain: Rows count through its database and then its queries.
+            rows: Rows wanted; by default all.
+        """
+        images = Images(domain.paths(), self.image_size, rows)
+        return DataLoader(images, self.infer_batch_size, num_workers=self.workers, pin_memory=torch.cuda.is_available())
+
+
+def train_truth(domain: Domain, positive_radius: float, negative_radius: float) -> Truth:
+    """Positives and forbidden negatives of the train domain.
+
+    Raises:
+        InputError: No query has a positive.
+    """
+    positives = domain.positives(positive_radius)
+    same = same_photo(domain, positives)
+    if same.any():
+        log.warning("%s: %d positives are the query photo itself and are not used", domain.name, int(same.sum()))
+    truth, dropped = usable(positives.keep(~same), domain.positives(negative_radius), len(domain.database))
+    if dropped:
+        log.warning(
+            "%s: %d of %d train queries have no positive within %g m and are left out",
+            domain.name,
+            dropped,
+            len(positives),
+            positive_radius,
+        )
+    if len(truth) == 0:
+        raise InputError(
+            f"{domain.name}: no train query has a database image within radius.positive={positive_radius:g} m;"
+            " there is nothing to train on"
+        )
+    return truth

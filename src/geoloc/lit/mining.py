@@ -1,0 +1,167 @@
+"""The callback that mines hard tuples before the first epoch and at the end of each one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from geoloc.data.progress import progress_bar
+from geoloc.errors import InputError
+from geoloc.lit.datamodule import PlaceDataModule
+from geoloc.lit.store import DescriptorStore
+from geoloc.mining.miner import Miner
+from geoloc.modes import eval_mode
+
+log = logging.getLogger(__name__)
+
+
+class MineTriplets(Callback):
+    """Choose the tuples of the next epoch.
+
+    Mining happens in `on_fit_start` and `on_train_epoch_end`: Lightning starts the loader's workers before
+    `on_train_epoch_start`, so a change made there would reach them an epoch late.
+
+    All processes describe their share of the images into one store and then run the same pure function with the same
+    random numbers, which (seed, epoch) fixes; nothing needs to be sent, and a resumed run mines what an uninterrupted
+    one mines.
+
+    Args:
+        miner: How tuples are chosen.
+        seed: Of all random draws.
+        folder: Where the descriptors lie while mining goes on.
+    """
+
+    def __init__(self, miner: Miner, seed: int, folder: Path) -> None:
+        self.miner = miner
+        self.seed = seed
+        self.folder = folder
+        self.epoch = -1
+        self.tuples: np.ndarray | None = None
+        self.seconds = 0.0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Refuse settings under which mined tuples would not reach the training step."""
+        if stage != "fit":
+            return
+        if trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
+            raise InputError("trainer.reload_dataloaders_every_n_epochs: must be 1, so that each epoch gets its tuples")
+        _describe_counts(self.miner, len(_data(trainer).truth))
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Mine for the first epoch; a resumed run has its tuples already."""
+        if self.tuples is None:
+            self._mine(trainer, pl_module, trainer.current_epoch)
+        else:
+            _data(trainer).triplets.select(self.tuples, self.epoch)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse a loader whose workers would never see new tuples."""
+        loader = trainer.train_dataloader
+        if getattr(loader, "persistent_workers", False):
+            raise InputError("the train loader has persistent_workers=True: its workers would keep the first tuples")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Mine for the next epoch, unless this was the last."""
+        following = trainer.current_epoch + 1
+        last = trainer.max_epochs not in (None, -1) and following >= (trainer.max_epochs or 0)
+        if not (last or trainer.should_stop or trainer.fast_dev_run):  # type: ignore[attr-defined]
+            self._mine(trainer, pl_module, following)
+
+    def _mine(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
+        start = time.perf_counter()
+        data = _data(trainer)
+        rng = np.random.default_rng([self.seed, epoch])
+        plan = self.miner.plan(data.truth, rng)
+        assert data.train_domain is not None
+        size = len(data.train_domain.database)
+        rows = np.concatenate([plan.database, size + data.truth.queries[plan.sampled]])
+        store = _describe(trainer, module, rows, self.folder / "mining.npy")
+        queries = np.array(store.vectors[rows[len(plan.database) :]])
+        mined = self.miner.mine(data.truth, plan, queries, store.vectors[:size], rng)
+        trainer.strategy.barrier("geoloc mined")
+        if trainer.is_global_zero:
+            store.remove()
+        if len(mined.tuples) == 0:
+            raise InputError("mining: no query has a single negative; radius.negative covers the whole database")
+        self.tuples, self.epoch = mined.tuples, epoch
+        data.triplets.select(mined.tuples, epoch)
+        seconds = time.perf_counter() - start
+        self.seconds += seconds
+        log.info(
+            "epoch %d: mined %d tuples from %d images in %.1f s (%.0f images/s)",
+            epoch,
+            len(mined.tuples),
+            len(rows),
+            seconds,
+            len(rows) / seconds,
+        )
+        if mined.counts["short_of_negatives"] or mined.counts["without_negatives"]:
+            log.warning(
+                "epoch %d: %d queries have fewer than %d negatives (repeated), %d have none (left out)",
+                epoch,
+                mined.counts["short_of_negatives"],
+                self.miner.negatives,
+                mined.counts["without_negatives"],
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain numbers only, so that the checkpoint can be read safely."""
+        remembered = getattr(self.miner, "remembered", None)
+        return {
+            "epoch": self.epoch,
+            "tuples": None if self.tuples is None else torch.from_numpy(self.tuples),
+            "remembered": None if remembered is None else torch.from_numpy(remembered),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        self.epoch = state_dict["epoch"]
+        self.tuples = None if state_dict["tuples"] is None else state_dict["tuples"].numpy()
+        if state_dict["remembered"] is not None:
+            self.miner.remembered = state_dict["remembered"].numpy()  # type: ignore[attr-defined]
+
+
+def _data(trainer: pl.Trainer) -> PlaceDataModule:
+    return trainer.datamodule  # type: ignore[attr-defined]
+
+
+def _describe_counts(miner: Miner, usable: int) -> None:
+    """Say when there are fewer queries than asked for."""
+    if usable < miner.queries_per_epoch:
+        log.warning(
+            "miner.queries_per_epoch=%d, but only %d train queries are usable: an epoch has %d",
+            miner.queries_per_epoch,
+            usable,
+            usable,
+        )
+
+
+def _describe(trainer: pl.Trainer, module: pl.LightningModule, rows: np.ndarray, path: Path) -> DescriptorStore:
+    """Describe the given rows of the train domain, each process its share, and wait for all of them."""
+    data = _data(trainer)
+    assert data.train_domain is not None
+    store = DescriptorStore.shared(trainer.strategy, path, len(data.train_domain), module.net.out_dim)
+    mine = rows[trainer.global_rank :: trainer.world_size]
+    loader = data.photos(data.train_domain, mine)
+    device = module.device
+    with (
+        progress_bar("mining") as advance,
+        eval_mode(module.net),
+        torch.inference_mode(),
+        trainer.precision_plugin.forward_context(),
+    ):
+        done = 0
+        for images, batch_rows in loader:
+            store.write(batch_rows, module.net(images.to(device, non_blocking=True)))
+            done += len(images)
+            advance(done, len(mine))
+    trainer.strategy.barrier("geoloc described")
+    store.check(rows)
+    return store

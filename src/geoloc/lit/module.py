@@ -1,0 +1,145 @@
+"""The LightningModule: training step, evaluation of several domains, optimizer and scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from geoloc.checkpoints import KEY
+from geoloc.lit.evaluation import Evaluation, Result
+from geoloc.net import DescriptorNet
+
+
+
+
+class PlaceModule(pl.LightningModule):
+    """Trains and judges a `DescriptorNet`.
+
+    Args:
+        net: The network.
+        loss: (descriptors (B, D), triplets (T, 3)) -> scalar; None if nothing is trained.
+        optimizer: Trainable parameters -> optimizer.
+        scheduler: Optimizer -> scheduler; None for a constant learning rate.
+        evaluation: Describes and judges domains.
+        monitor: "R5" and the like: which mean validation recall is logged as `val/<monitor>_mean`.
+        keep_descriptors: Leave the descriptors of the test domains on disk.
+    """
+
+    def __init__(
+        self,
+        net: DescriptorNet,
+        loss: nn.Module | None,
+        optimizer: Callable[..., Optimizer] | None,
+        scheduler: Callable[..., Any] | None,
+        evaluation: Evaluation,
+        monitor: str,
+        keep_descriptors: bool = False,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.evaluation = evaluation
+        self.monitor = monitor
+        self.keep_descriptors = keep_descriptors
+        self.results: dict[str, Result] = {}
+
+    def setup(self, stage: str) -> None:
+        """Tell the evaluation whose images it gets."""
+        self.evaluation.attach(self.trainer, self.net.out_dim)
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        """Loss of (B, 2 + n, 3, H, W) uint8 tuples."""
+        assert self.loss is not None
+        tuples, images = batch.shape[:2]
+        descriptors = self.net(batch.flatten(0, 1))
+        loss = self.loss(descriptors, triplet_rows(tuples, images - 2, descriptors.device))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=tuples, sync_dist=True)
+        if hasattr(self.loss, "active"):
+            self.log("train/active", self.loss.active, on_step=False, on_epoch=True, batch_size=tuples, sync_dist=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer over trainable parameters only, with its scheduler if there is one."""
+        assert self.make_optimizer is not None
+        optimizer = self.make_optimizer([p for p in self.net.parameters() if p.requires_grad])
+        if self.make_scheduler is None:
+            return optimizer
+        scheduler = self.make_scheduler(optimizer)
+        plan: dict[str, Any] = {"scheduler": scheduler, "interval": "epoch", "frequency": 1}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            # The watched recall is new only where there was a validation.
+            plan |= {"monitor": f"val/{self.monitor}_mean", "frequency": self.trainer.check_val_every_n_epoch}
+        return {"optimizer": optimizer, "lr_scheduler": plan}
+
+    def on_train_epoch_start(self) -> None:
+        """Fix what dropout and the like draw in this epoch, so that a resumed run draws the same."""
+        seed = self.trainer.datamodule.seed  # type: ignore[attr-defined]
+        torch.manual_seed(1_000_003 * seed + self.current_epoch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Open a store for each validation domain."""
+        self.evaluation.start("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Open a store for each test domain."""
+        self.evaluation.start("test")
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Describe ((B, 3, H, W) images, (B,) rows) of domain number `dataloader_idx`."""
+        images, rows = batch
+        self.evaluation.take(dataloader_idx, rows, self.net(images))
+
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """As `validation_step`."""
+        self.validation_step(batch, batch_idx, dataloader_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the recalls of every validation domain, and the mean that chooses the best checkpoint."""
+        results = self._finish("val", keep=False)
+        if results:
+            n = int(self.monitor[1:])
+            mean = float(np.mean([result.scores.recalls[n] for result in results]))
+            self.log(f"val/{self.monitor}_mean", mean, prog_bar=True)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the recalls of every test domain; `results` then holds all that is known of them."""
+        self.results = {result.domain.name: result for result in self._finish("test", self.keep_descriptors)}
+
+    def _finish(self, stage: str, keep: bool) -> list[Result]:
+        results = self.evaluation.finish(keep)
+        for result in results:
+            for n, recall in result.scores.recalls.items():
+                self.log(f"{stage}/{result.domain.name}/R{n}", recall)
+        return results
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what is needed to build the network again: plain values only."""
+        checkpoint[KEY] = {"network": self.net.spec, "epoch": self.current_epoch}
+
+
+def triplet_rows(tuples: int, negatives: int, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Rows of all (query, positive, negative) triplets in a flattened batch of tuples.
+
+    Args:
+        tuples: B; each holds a query, a positive and the negatives, in that order.
+        negatives: n of each.
+        device: Of the result.
+
+    Returns:
+        (B * n, 3) int64.
+
+    Example:
+        >>> triplet_rows(2, 2).tolist()
+        [[0, 1, 2], [0, 1, 3], [4, 5, 6], [4, 5, 7]]
+    """
+    first = torch.arange(tuples, device=device).repeat_interleave(negatives) * (2 + negatives)
+    return torch.stack([first, first + 1, first + 2 + torch.arange(negatives, device=device).repeat(tuples)], dim=1)

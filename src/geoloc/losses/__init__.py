@@ -1,0 +1,1 @@
+"""Losses: descriptors and index triplets -> scalar. One file a loss."""

@@ -1,0 +1,1 @@
+"""Files that people and scripts read: predictions, pictures, the page, the leaderboard."""

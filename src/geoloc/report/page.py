@@ -1,0 +1,95 @@
+"""report.html: one self-contained page made from the files of a run's folder alone."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Iterator
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from geoloc.report.figures import strip
+
+SHOWN = 5  # predictions in a picture
+EACH = 4  # queries of each kind (right, wrong) in a domain's gallery
+
+
+def write_page(folder: Path) -> Path:
+    """Write report.html from results.json, metrics.csv and predictions/*.csv.
+
+    Args:
+        folder: Of a finished run.
+
+    Returns:
+        The page.
+    """
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    environment = Environment(loader=PackageLoader("geoloc.report"), autoescape=select_autoescape())
+    page = folder / "report.html"
+    page.write_text(
+        environment.get_template("page.html").render(
+            results=results,
+            name=f"{folder.parent.name} / {folder.name}",
+            domains={
+                name: {**domain, "gallery": list(_gallery(folder / "predictions" / f"{name}.csv", domain))}
+                for name, domain in results["domains"].items()
+            },
+            curves=_curves(folder / "metrics.csv"),
+            shown=SHOWN,
+        ),
+        encoding="utf-8",
+    )
+    return page
+
+
+def _gallery(predictions: Path, domain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Pictures of the first wrong and the first right queries of a domain."""
+    with predictions.open(newline="", encoding="utf-8") as file:
+        queries = [list(islice(rows, SHOWN)) for _, rows in groupby(csv.DictReader(file), key=lambda row: row["query"])]
+    roots = {side: Path(path) for side, path in domain["folders"].items()}
+    for right, title in ((False, "wrong"), (True, "right")):
+        chosen = [rows for rows in queries if (rows[0]["correct"] == "1") is right]
+        # Evenly over the domain, so that the gallery is no single street.
+        for rows in chosen[:: max(1, len(chosen) // EACH)][:EACH]:
+            picture = strip(
+                roots["queries"] / rows[0]["query"],
+                [roots["database"] / row["database"] for row in rows],
+                [row["correct"] == "1" for row in rows],
+                tile=(160, 120),
+            )
+            yield {"title": title, "image": _inline(picture), "rows": rows}
+
+
+def _inline(picture: Any) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _curves(metrics: Path) -> list[dict[str, Any]]:
+    """One small line chart for the loss and each validated recall, as points of an SVG polyline."""
+    if not metrics.is_file():
+        return []
+    with metrics.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in (rows[0] if rows else {}) if name == "train/loss" or "/R" in name]
+    return [curve for name in names if (curve := _curve(name, rows)) is not None]
+
+
+def _curve(name: str, rows: list[dict[str, str]], width: int = 220, height: int = 70) -> dict[str, Any] | None:
+    points = [(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
+    if len(points) < 2:
+        return None
+    epochs, values = zip(*points, strict=True)
+    low, high = min(values), max(values)
+    line = " ".join(
+        f"{width * (epoch - epochs[0]) / (epochs[-1] - epochs[0]):.1f},"
+        f"{height - height * (value - low) / ((high - low) or 1):.1f}"
+        for epoch, value in points
+    )
+    return {"name": name, "line": line, "low": low, "high": high, "last": values[-1], "width": width, "height": height}

@@ -1,0 +1,1 @@
+"""The jobs: one verb, one file, one function. `run.py` calls `do(job)`."""

@@ -1,0 +1,176 @@
+"""From config values to domains, network, datamodule, module and trainer. All input problems come out together."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from geoloc.checkpoints import load_network
+from geoloc.data.domains import Domain, folder, has_split, metric_name
+from geoloc.data.overlap import same_photo
+from geoloc.errors import InputError
+from geoloc.lit.datamodule import PlaceDataModule
+from geoloc.lit.evaluation import Evaluation
+from geoloc.lit.module import PlaceModule
+from geoloc.net import DescriptorNet
+from geoloc.tasks.job import Job
+
+log = logging.getLogger(__name__)
+
+
+def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
+    """Read the domains of the given stages ("train", "val", "test").
+
+    Raises:
+        InputError: With a line for each domain that cannot be used.
+    """
+    problems: list[str] = []
+    domains: dict[str, list[Domain]] = {}
+    for stage in stages:
+        domains[stage] = []
+        for make in _sources(job, stage):
+            try:
+                domain = make()
+                if stage != "train":
+                    _check_truth(domain, job.cfg["radius"]["eval"])
+                domains[stage].append(domain)
+            except InputError as error:
+                problems += [f"{stage}: {line}" for line in error.problems]
+        names = [domain.name for domain in domains[stage]]
+        problems += [f"{stage}: two domains are called {name}" for name in sorted(names) if names.count(name) > 1]
+    if problems:
+        raise InputError(*dict.fromkeys(problems))
+    return domains
+
+
+def _sources(job: Job, stage: str) -> list[Any]:
+    """One function a domain of this stage; calling it reads the domain."""
+    cfg = job.cfg
+    if stage == "train":
+        return [lambda: job.make(cfg["data"]["train"])]
+    folders = cfg["test_folders"] if stage == "test" else [cfg["val_folder"]] if cfg["val_folder"] else None
+    if folders:
+        return [lambda path=path: folder(path, stage, name=_folder_name(path, folders)) for path in folders]
+    if cfg[stage]:
+        return [lambda node=node: job.make(node) for node in cfg[stage].values()]
+    path = cfg["data"].get("path")
+    if path and has_split(path, stage):
+        return [lambda: job.make({**cfg["data"]["train"], "split": stage})]
+    return []
+
+
+def _folder_name(path: str, folders: list[str]) -> str:
+    """The last part of a path; with the part before it if two folders would share a name."""
+    parts = Path(path).resolve().parts
+    names = [metric_name(Path(other).resolve().name) for other in folders]
+    own = metric_name(parts[-1])
+    return own if names.count(own) == 1 else metric_name("_".join(parts[-2:]))
+
+
+def _check_truth(domain: Domain, radius: float) -> None:
+    """Say how much there is to find, and warn of what would flatter or spoil recall.
+
+    Raises:
+        InputError: No query can be answered.
+    """
+    positives = domain.positives(radius)
+    answerable = int((positives.counts > 0).sum())
+    per_query = float(positives.counts.mean())
+    width, height = domain.extent_km()
+    log.info(
+        "%s: %d database, %d queries (%d with a positive within %g m, %.1f positives each), %.2f x %.2f km",
+        domain.name,
+        len(domain.database),
+        len(domain.queries),
+        answerable,
+        radius,
+        per_query,
+        width,
+        height,
+    )
+    if answerable == 0:
+        raise InputError(
+            f"{domain.name}: no query has a database image within radius.eval={radius:g} m, so recall means nothing;"
+            " check the positions of queries and database"
+        )
+    if per_query > 0.5 * len(domain.database) and len(domain.database) > 1:
+        log.warning(
+            "%s: %.0f of %d database images are positives of an average query; recall says little here",
+            domain.name,
+            per_query,
+            len(domain.database),
+        )
+    same = int(same_photo(domain, positives).sum())
+    if same:
+        log.warning("%s: %d queries' photos are in the database too; that inflates recall", domain.name, same)
+
+
+def network_spec(job: Job) -> dict[str, Any]:
+    """What the config says of the network."""
+    return {key: job.cfg[key] for key in ("backbone", "aggregator", "image_size")}
+
+
+def network(job: Job) -> DescriptorNet:
+    """The network of the checkpoint if one is given, else a new one with its pretrained weights."""
+    if job.cfg["checkpoint"]:
+        return load_network(job.cfg["checkpoint"], network_spec(job), job.typed)
+    return DescriptorNet.from_spec(network_spec(job))
+
+
+def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -> PlaceDataModule:
+    """The datamodule of these domains at the network's image size."""
+    cfg = job.cfg
+    return PlaceDataModule(
+        train=domains["train"][0] if domains.get("train") else None,
+        val=domains.get("val", []),
+        test=domains.get("test", []),
+        image_size=net.image_size,
+        radii=(cfg["radius"]["positive"], cfg["radius"]["negative"]),
+        augment=job.make(cfg["aug"]),
+        train_batch_size=cfg["train_batch_size"],
+        infer_batch_size=cfg["infer_batch_size"],
+        num_workers=cfg["num_workers"],
+        seed=job.seed,
+    )
+
+
+def module(job: Job, net: DescriptorNet) -> PlaceModule:
+    """The LightningModule around the network."""
+    cfg = job.cfg
+    return PlaceModule(
+        net=net,
+        loss=job.make(cfg["loss"]),
+        optimizer=job.make(cfg["optimizer"]),
+        scheduler=job.make(cfg["scheduler"]),
+        evaluation=Evaluation(
+            index=job.make(cfg["index"]),
+            recall_values=cfg["recall_values"],
+            radius=cfg["radius"]["eval"],
+            predictions=cfg["saved_predictions"],
+            folder=job.folder / "descriptors",
+        ),
+        monitor=cfg["monitor"],
+        keep_descriptors=cfg["keep_descriptors"],
+    )
+
+
+def trainer(job: Job, callbacks: list[Callback]) -> pl.Trainer:
+    """The Trainer with the run's loggers."""
+    loggers = [job.make(node) for node in job.cfg["logger"].values() if node]
+    for logger in loggers:
+        logger.log_hyperparams(job.cfg)
+    return job.make(
+        job.cfg["trainer"],
+        logger=loggers or False,
+        callbacks=callbacks,
+        default_root_dir=str(job.folder),
+        reload_dataloaders_every_n_epochs=1,  # each epoch's loader is built after its tuples have been mined
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        enable_model_summary=False,
+        deterministic="warn" if job.cfg["seed"] >= 0 else False,
+    )

@@ -1,0 +1,58 @@
+"""The end of training and the whole of testing: judge the network on every test domain and write everything down."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+
+from geoloc.lit.datamodule import PlaceDataModule
+from geoloc.lit.module import PlaceModule
+from geoloc.report.page import write_page
+from geoloc.tasks.job import Job
+from geoloc.tasks.results import print_table, write_results
+
+log = logging.getLogger(__name__)
+
+
+def judge(
+    job: Job,
+    trainer: pl.Trainer,
+    module: PlaceModule,
+    data: PlaceDataModule,
+    facts: dict[str, Any],
+    seconds: dict[str, float],
+) -> float:
+    """Test and report.
+
+    Args:
+        job: The run.
+        trainer: Has the devices.
+        module: Its network is judged as it is.
+        data: Holds the test domains.
+        facts: See `model_facts`.
+        seconds: Wall time of the stages before.
+
+    Returns:
+        Mean recall over the test domains in percent, at the monitored N; 0 if there is no test domain.
+    """
+    start = time.perf_counter()
+    if data.domains["test"]:
+        rows, dim = sum(map(len, data.domains["test"])), module.net.out_dim
+        log.info("testing %d images: descriptors take %.1f MB on disk", rows, rows * dim * 4 / 1e6)
+        trainer.test(module, datamodule=data, verbose=False)
+    else:
+        log.warning("there is no test domain: nothing was judged")
+    seconds = seconds | {"test": time.perf_counter() - start}
+    if not trainer.is_global_zero:
+        return 0.0
+    write_results(job, facts, module.results, seconds)
+    if module.results:
+        print_table(module.results)
+        write_page(job.folder)
+    log.info("%s: %s", "report" if module.results else "run", job.folder / ("report.html" if module.results else ""))
+    n = int(job.cfg["monitor"][1:])
+    return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0

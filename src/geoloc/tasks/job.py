@@ -1,0 +1,31 @@
+"""What a task receives: plain config values, a way to make objects from them, and the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Job:
+    """One run.
+
+    Attributes:
+        cfg: The resolved config as dicts, lists and numbers.
+        make: Builds the object of a node (`geoloc.config.instantiate`).
+        folder: The run's folder.
+        typed: First parts of the keys that the user typed, such as {"backbone", "image_size"}.
+        command: The command line.
+        seed: The seed in use (drawn if the config says -1).
+        warnings: Every warning so far; they end up in results.json.
+    """
+
+    cfg: dict[str, Any]
+    make: Callable[..., Any]
+    folder: Path
+    typed: set[str]
+    command: str
+    seed: int
+    warnings: list[str] = field(default_factory=list)

@@ -1,0 +1,175 @@
+"""What a run leaves behind: predictions, results.json, the network alone, report.html and the table on the console."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from geoloc.data.domains import Domain
+from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
+from geoloc.evaluate.recall import correct
+from geoloc.lit.evaluation import Result
+from geoloc.net import DescriptorNet
+from geoloc.report.predictions import write_predictions
+from geoloc.tasks.job import Job
+
+PACKAGES = ("geoloc", "torch", "torchvision", "pytorch-lightning", "hydra-core", "faiss-cpu", "timm", "numpy", "pillow")
+
+
+def model_facts(net: DescriptorNet, weights: str) -> dict[str, Any]:
+    """The `model` part of results.json.
+
+    Args:
+        net: The network.
+        weights: Where its weights come from.
+    """
+    parameters, trainable = count_parameters(net)
+    return {
+        "backbone": net.spec["backbone"],
+        "aggregator": net.spec["aggregator"],
+        "image_size": list(net.image_size),
+        "descriptor_dim": net.out_dim,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
+        "size_mb": round(size_mb(net), 3),
+        "flops": count_flops(net, net.image_size),
+        "weights": weights,
+    }
+
+
+def describe_model(facts: dict[str, Any]) -> str:
+    """One line for the log."""
+    return (
+        f"network: {facts['parameters'] / 1e6:.2f} M parameters ({facts['trainable_parameters'] / 1e6:.2f} M trained),"
+        f" {facts['size_mb']:.1f} MB, {facts['flops'] / 1e9:.2f} GFLOPs at {facts['image_size'][0]}x"
+        f"{facts['image_size'][1]} (2 per multiply-add), descriptor of {facts['descriptor_dim']} values"
+    )
+
+
+def environment(job: Job) -> dict[str, Any]:
+    """Versions, seed, code state and command."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "packages": packages,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "seed": job.seed,
+        "git": _git_state(),
+        "command": job.command,
+    }
+
+
+def _git_state() -> str | None:
+    """Commit of the code, with "+changes" if the tree differs from it; None if the code is in no repository."""
+    here = Path(__file__).resolve().parents[3]
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty=+changes", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def fingerprint(domain: Domain) -> str:
+    """Changes with any name, position or file size of the domain."""
+    digest = hashlib.blake2b(digest_size=16)
+    for side in (domain.database, domain.queries):
+        sizes = [side.path(row).stat().st_size for row in range(len(side))]
+        digest.update(repr((side.names.tolist(), side.xy.tolist(), sizes)).encode())
+    return digest.hexdigest()
+
+
+def domain_facts(result: Result) -> dict[str, Any]:
+    """One entry of the `domains` part of results.json."""
+    facts = asdict(result.scores)
+    for key in ("recalls", "recalls_answerable", "ci95"):
+        facts[key] = {str(n): value for n, value in facts[key].items()}
+    facts["folders"] = {
+        side: str(getattr(result.domain, side).root.resolve()) for side in ("database", "queries")
+    }
+    facts["seconds"] = {stage: round(value, 3) for stage, value in result.seconds.items()}
+    return facts
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that is either the old one or the whole new one, whatever happens meanwhile."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def write_status(job: Job, status: str, **more: Any) -> None:
+    """Write results.json of a run that is not finished."""
+    content = {"status": status, "task": job.cfg["task"], **more}
+    write_json(job.folder / "results.json", {**content, "warnings": job.warnings, "environment": environment(job)})
+
+
+def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], seconds: dict[str, float]) -> None:
+    """Write predictions and results.json of a finished run.
+
+    Args:
+        job: The run.
+        facts: See `model_facts`.
+        results: Of each test domain.
+        seconds: Wall time of the stages of the whole run.
+    """
+    for name, result in results.items():
+        write_predictions(
+            job.folder / "predictions" / f"{name}.csv",
+            result.domain,
+            result.predictions,
+            correct(result.predictions.ids, result.positives),
+        )
+    write_status(
+        job,
+        "finished",
+        model=facts,
+        domains={name: domain_facts(result) for name, result in results.items()},
+        fingerprints={name: fingerprint(result.domain) for name, result in results.items()},
+        seconds={stage: round(value, 2) for stage, value in seconds.items()},
+    )
+
+
+def recall_table(results: dict[str, Result]) -> str:
+    """The table on the console: recalls of each domain with the counts that they rest on."""
+    rows = [["domain", *(f"R@{n}" for n in _ns(results)), "queries", "answerable", "database"]]
+    for name, result in results.items():
+        scores = result.scores
+        counts = (scores.queries, scores.answerable, scores.database)
+        rows.append([name, *(f"{value:.1f}" for value in scores.recalls.values()), *map(str, counts)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _ns(results: dict[str, Result]) -> list[int]:
+    return list(next(iter(results.values())).scores.recalls) if results else []
+
+
+def print_table(results: dict[str, Result]) -> None:
+    """Print the recalls to standard output, apart from the log."""
+    sys.stdout.write(f"\n{recall_table(results)}\n\n")
+    sys.stdout.flush()

@@ -1,0 +1,44 @@
+"""task=test: judge a checkpoint, or an untrained network, on every test domain."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from geoloc.errors import InputError
+from geoloc.lit.initialise import initialise_clusters
+from geoloc.tasks import build
+from geoloc.tasks.finish import judge
+from geoloc.tasks.job import Job
+from geoloc.tasks.results import describe_model, model_facts, write_status
+
+log = logging.getLogger(__name__)
+
+
+def do(job: Job) -> float:
+    """Run the task.
+
+    Returns:
+        Mean recall over the test domains in percent, at the monitored N.
+    """
+    start = time.perf_counter()
+    domains = build.read_domains(job, ("test",))
+    if not domains["test"]:
+        raise InputError("task=test: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
+    net = build.network(job)
+    data = build.datamodule(job, domains, net)
+    module = build.module(job, net)
+    trainer = build.trainer(job, [])
+    weights = job.cfg["checkpoint"]
+    if not weights:
+        weights = net.spec["backbone"].get("weights", "none")
+        log.warning(
+            "no checkpoint: an UNTRAINED network is judged (backbone weights: %s; clusters, if any, from %s)",
+            weights,
+            domains["test"][0].name,
+        )
+        initialise_clusters(net, data, domains["test"][0], net.mean.device, job.seed)
+    facts = model_facts(net, weights)
+    log.info(describe_model(facts))
+    write_status(job, "running", model=facts)
+    return judge(job, trainer, module, data, facts, {"data": time.perf_counter() - start})

@@ -1,0 +1,70 @@
+"""task=train: train, keep the best checkpoint, test it on every test domain, write the report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+
+from geoloc.checkpoints import load_network
+from geoloc.lit.checkpoints import Checkpoint, EpochTable, best_checkpoint, last_checkpoint
+from geoloc.lit.initialise import InitialiseClusters
+from geoloc.lit.mining import MineTriplets
+from geoloc.tasks import build
+from geoloc.tasks.finish import judge
+from geoloc.tasks.job import Job
+from geoloc.tasks.results import describe_model, model_facts, write_status
+
+log = logging.getLogger(__name__)
+
+
+def do(job: Job) -> float:
+    """Run the task.
+
+    Returns:
+        Best mean validation recall in percent (of `monitor`); the mean test recall if nothing was validated.
+    """
+    start = time.perf_counter()
+    domains = build.read_domains(job, ("train", "val", "test"))
+    net = build.network(job)
+    data = build.datamodule(job, domains, net)
+    module = build.module(job, net)
+    seconds = {"data": time.perf_counter() - start}
+    facts = model_facts(net, job.cfg["checkpoint"] or net.spec["backbone"].get("weights", "none"))
+    log.info(describe_model(facts))
+    write_status(job, "running", model=facts)
+
+    mining = MineTriplets(job.make(job.cfg["miner"]), job.seed, job.folder / "descriptors")
+    callbacks, kept = _callbacks(job, bool(domains["val"]), mining)
+    trainer = build.trainer(job, callbacks)
+    start = time.perf_counter()
+    trainer.fit(module, datamodule=data, ckpt_path=_resumed(job))
+    seconds |= {"train": time.perf_counter() - start, "of which mining": mining.seconds}
+    if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        net.load_state_dict(load_network(kept.best_model_path, {}, set()).state_dict())
+        if trainer.is_global_zero:
+            net.save(job.folder, {"weights": facts["weights"], "command": job.command})
+    recall = judge(job, trainer, module, data, facts, seconds)
+    return recall if kept.best_model_score is None else float(kept.best_model_score)
+
+
+def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Callback], Checkpoint]:
+    """All callbacks in the order in which they act, and the one that keeps the checkpoint to be tested."""
+    folder = job.folder / "checkpoints"
+    callbacks: list[Callback] = [EpochTable(job.folder / "metrics.csv"), mining]
+    if not (job.cfg["checkpoint"] or job.cfg["resume"]):
+        callbacks.insert(0, InitialiseClusters(job.seed))
+    last = last_checkpoint(folder)
+    if not validated:
+        log.warning("there is no validation domain: all epochs are trained and the last network is tested")
+        return [*callbacks, last], last
+    monitor = f"val/{job.cfg['monitor']}_mean"
+    stop = EarlyStopping(monitor, patience=job.cfg["patience"], mode="max", check_on_train_epoch_end=False)
+    best = best_checkpoint(folder, monitor)
+    return [*callbacks, stop, best, last], best
+
+
+def _resumed(job: Job) -> str | None:
+    return str(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt") if job.cfg["resume"] else None
