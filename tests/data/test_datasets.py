@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import torch
+from conftest import write_side
+from torch.utils.data import DataLoader
+
+from geoloc.data.augment import Chain, Noise
+from geoloc.data.datasets import Images, Triplets
+from geoloc.data.domains import folder
+from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.data.overlap import same_photo
+
+
+@pytest.fixture
+def train(mini_city):
+    return folder(mini_city, "train")
+
+
+def test_images_come_with_their_row(train):
+    rows = np.array([4, 0])
+    (image, row), _ = Images(train.paths(), (32, 48), rows)
+    assert (row, image.shape, image.dtype) == (4, (3, 32, 48), torch.uint8)
+    assert torch.equal(image, resize(to_tensor(read_image(train.paths()[4])), (32, 48)))
+
+
+def test_a_tuple_is_query_positive_negatives(train):
+    triplets = Triplets(train, (32, 32), None, seed=0)
+    triplets.select(np.array([[2, 5, 7, 9]]), epoch=0)
+    expected = [train.queries.path(2), *(train.database.path(row) for row in (5, 7, 9))]
+    for image, path in zip(triplets[0], expected, strict=True):
+        assert torch.equal(image, resize(to_tensor(read_image(path)), (32, 32)))
+
+
+def test_only_the_query_is_augmented(train):
+    plain, night = (Triplets(train, (32, 32), step, seed=0) for step in (None, Chain([Noise([0.2, 0.2])])))
+    for triplets in (plain, night):
+        triplets.select(np.array([[0, 1, 2, 3]]), epoch=0)
+    assert torch.equal(night[0][1:], plain[0][1:])
+    assert not torch.equal(night[0][0], plain[0][0])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_augmentation_depends_on_seed_epoch_and_query_only(train, workers):
+    def load(seed, epoch, shuffle=False):
+        triplets = Triplets(train, (32, 32), Chain([Noise([0.2, 0.2])]), seed)
+        triplets.select(np.array([[query, 0, 5, 6] for query in range(4)]), epoch)
+        order = torch.Generator().manual_seed(9)
+        batches = DataLoader(triplets, 2, shuffle=shuffle, num_workers=workers, generator=order)
+        return torch.cat(list(batches))
+
+    first = load(0, 0)
+    assert torch.equal(first, load(0, 0))
+    assert sorted(first.flatten(1).sum(1).tolist()) == sorted(load(0, 0, shuffle=True).flatten(1).sum(1).tolist())
+    assert not torch.equal(first, load(0, 1))
+    assert not torch.equal(first, load(1, 0))
+    alone = Triplets(train, (32, 32), Chain([Noise([0.2, 0.2])]), 0)
+    alone.select(np.array([[3, 0, 5, 6]]), 0)
+    assert torch.equal(alone[0], first[3])
+
+
+def test_drawing_for_the_query_leaves_the_global_generator_alone(train):
+    triplets = Triplets(train, (32, 32), Chain([Noise([0.2, 0.2])]), seed=0)
+    triplets.select(np.array([[0, 1, 2, 3]]), epoch=0)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    triplets[0]
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_the_query_photo_in_the_database_is_found(tmp_path):
+    base = tmp_path / "images/test"
+    first, second, third = write_side(base / "queries", [500_000, 500_300, 500_600], noise=1)
+    write_side(base / "database", [500_000, 500_300, 500_600], noise=50, tag="db")
+    (base / "database" / first.name).write_bytes(first.read_bytes())  # same bytes, same name
+    renamed = base / "database" / second.name.replace("@1@", "@copy@")
+    renamed.write_bytes(second.read_bytes())  # same bytes, another name
+    (base / "database" / third.name.replace("500600", "505600")).write_bytes(third.read_bytes())  # 5 km away: no positive
+    domain = folder(tmp_path)
+    positives = domain.positives(25)
+    queries, rows = positives.pairs()
+    found = [(int(q), str(domain.database.names[row])) for q, row in zip(queries, rows, strict=True)]
+    marked = [pair for pair, same in zip(found, same_photo(domain, positives), strict=True) if same]
+    assert marked == [(0, first.name), (1, renamed.name)]
+
+
+def test_the_same_exposure_under_two_encodings_is_found(tmp_path):
+    from conftest import name_of, write_image
+
+    base = tmp_path / "images/test"
+    write_image(base / "queries" / name_of(500_000, tag="p1", time="20240101_1200"), 1, noise=1)
+    write_image(base / "database" / name_of(500_000, tag="p1", time="20240101_1200"), 1, noise=2)
+    write_image(base / "database" / name_of(500_001, tag="p1", time="20240101_1300"), 1, noise=3)
+    domain = folder(tmp_path)
+    assert same_photo(domain, domain.positives(25)).tolist() == [True, False]

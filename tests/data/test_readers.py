@@ -1,0 +1,157 @@
+import logging
+
+import numpy as np
+import pytest
+from conftest import name_of, write_image, write_side
+
+from geoloc.data.domains import folder, metric_name
+from geoloc.data.readers import find_images, read_places
+from geoloc.errors import InputError
+
+
+@pytest.mark.parametrize("parent", ["user@host", "città 北京/my photos"])
+def test_only_the_base_name_holds_the_position(tmp_path, parent):
+    write_side(tmp_path / parent / "database", [500_000, 500_010])
+    assert read_places(tmp_path / parent / "database").xy.tolist() == [[500_000, 4_000_000], [500_010, 4_000_000]]
+
+
+def test_one_badly_named_file_is_named(tmp_path):
+    write_side(tmp_path, [500_000 + i for i in range(9)])
+    write_image(tmp_path / "IMG_0042.jpg", 0)
+    with pytest.raises(InputError, match=r"1 of 10 names have no position \(IMG_0042\.jpg\).*database|must look like"):
+        read_places(tmp_path)
+
+
+def test_nan_in_a_name_is_refused(tmp_path):
+    write_image(tmp_path / "@nan@4476000.00@17@T@.jpg", 0)
+    with pytest.raises(InputError, match="not a finite number"):
+        read_places(tmp_path)
+
+
+def test_degrees_in_names_are_refused(tmp_path):
+    for name in ("@45.07@7.68@.jpg", "@45.11@7.70@.jpg"):
+        write_image(tmp_path / name, 0)
+    with pytest.raises(InputError, match="latitude and longitude"):
+        read_places(tmp_path)
+
+
+def test_extensions_in_any_case_links_and_hidden_files(tmp_path, caplog):
+    real = tmp_path / "elsewhere"
+    for name in ("a.jpg", "B.JPG", "c.jpeg", "d.png", "deep/e.JPEG", "._a.jpg", ".hidden/f.jpg"):
+        write_image(real / name.replace("._a.jpg", "x.jpg"), 0)
+    (real / "x.jpg").rename(real / "._a.jpg")
+    (real / "notes.txt").write_text("no image")
+    (tmp_path / "database").symlink_to(real)
+    with caplog.at_level(logging.INFO, "geoloc"):
+        assert find_images(tmp_path / "database") == ["B.JPG", "a.jpg", "c.jpeg", "d.png", "deep/e.JPEG"]
+    assert "5 images (1 .JPEG, 1 .JPG, 1 .jpeg, 1 .jpg, 1 .png), ignored 1 .txt, 1 hidden" in caplog.text
+
+
+def test_a_link_to_its_own_parent_ends(tmp_path):
+    write_image(tmp_path / "a.jpg", 0)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert find_images(tmp_path) == ["a.jpg"]
+
+
+def test_an_empty_folder_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(InputError, match=rf"{tmp_path}: no images \(accepted: \.bmp \.jpeg \.jpg \.png \.webp"):
+        find_images(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        find_images(tmp_path / "nowhere")
+
+
+def test_all_fields_of_a_name(tmp_path):
+    write_image(tmp_path / name_of(500_000, tag="pano7", note="night", time="20240101_220000"), 0)
+    places = read_places(tmp_path)
+    assert (places.zone, places.notes[0], places.shots[0]) == ("17 north", "night", "pano7 20240101_220000")
+
+
+def test_several_zones_in_one_folder_are_refused(tmp_path):
+    write_image(tmp_path / "@0500000.00@5700000.00@30@U@.jpg", 0)
+    write_image(tmp_path / "@0500000.00@5700000.00@31@U@.jpg", 0)
+    with pytest.raises(InputError, match="several UTM zones"):
+        read_places(tmp_path)
+
+
+def test_database_and_queries_in_different_zones_are_refused(tmp_path):
+    write_image(tmp_path / "images/test/database/@0500000.00@5700000.00@30@U@.jpg", 0)
+    write_image(tmp_path / "images/test/queries/@0500000.00@5700000.00@31@U@.jpg", 0)
+    with pytest.raises(InputError, match="different UTM zones"):
+        folder(tmp_path)
+
+
+def test_table_in_metres(tmp_path):
+    for name in ("b.jpg", "a.jpg", "left_out.jpg"):
+        write_image(tmp_path / "database" / name, 0)
+    (tmp_path / "database.csv").write_text("path,east,north,note\nb.jpg,500010,4000000,day\na.jpg,500000,4000000,\n")
+    places = read_places(tmp_path / "database")
+    assert places.names.tolist() == ["a.jpg", "b.jpg"]
+    assert places.xy.tolist() == [[500_000, 4_000_000], [500_010, 4_000_000]]
+    assert places.notes.tolist() == ["", "day"]
+
+
+def test_table_in_degrees_uses_the_zone_of_the_database(tmp_path):
+    # Longitude 6 E is the border of zones 31 and 32: the query just east of it must be measured in zone 31.
+    write_image(tmp_path / "images/test/database/a.jpg", 0)
+    write_image(tmp_path / "images/test/queries/a.jpg", 0)
+    (tmp_path / "images/test/database.csv").write_text("path,lat,lon\na.jpg,45.0,5.9999\n")
+    (tmp_path / "images/test/queries.csv").write_text("path,lat,lon\na.jpg,45.0,6.0001\n")
+    domain = folder(tmp_path)
+    assert domain.queries.zone == domain.database.zone == "31 north"
+    # 0.0002 degrees of longitude at latitude 45: 0.0002 * 111320 * cos(45 deg) = 15.74 m.
+    assert np.linalg.norm(domain.queries.xy - domain.database.xy) == pytest.approx(15.75, abs=0.05)
+
+
+def test_table_that_does_not_fit(tmp_path):
+    write_image(tmp_path / "database/a.jpg", 0)
+    table = tmp_path / "database.csv"
+    table.write_text("path,x,y\na.jpg,1,2\n")
+    with pytest.raises(InputError, match=r"needs columns path,east,north or path,lat,lon; it has path,x,y"):
+        read_places(tmp_path / "database")
+    table.write_text("path,east,north\na.jpg,500000,4000000\nb.jpg,500000,4000000\n")
+    with pytest.raises(InputError, match=r"1 paths are not in .*\(b\.jpg\)"):
+        read_places(tmp_path / "database")
+    table.write_text("path,east,north\na.jpg,here,4000000\n")
+    with pytest.raises(InputError, match="not a number"):
+        read_places(tmp_path / "database")
+    table.write_text("path,lat,lon\na.jpg,145,8\n")
+    with pytest.raises(InputError, match="latitude must lie in"):
+        read_places(tmp_path / "database")
+
+
+def test_a_missing_part_of_the_layout_is_named(tmp_path):
+    write_side(tmp_path / "images/test/database", [500_000])
+    with pytest.raises(InputError, match=r"images/test/queries: no such folder .*it has images/test\)"):
+        folder(tmp_path)
+    with pytest.raises(InputError, match=r"images/val/database and .*images/val/queries: no such folder"):
+        folder(tmp_path, "val")
+    (tmp_path / "images/test/queries").mkdir()
+    with pytest.raises(InputError, match=r"images/test/queries: no images"):
+        folder(tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        folder(tmp_path / "nowhere")
+
+
+def test_order_of_a_domain_is_database_then_queries(mini_city):
+    domain = folder(mini_city)
+    assert (len(domain.database), len(domain.queries), len(domain)) == (12, 6, 18)
+    assert [path.parent.name for path in domain.paths()] == ["database"] * 12 + ["queries"] * 6
+    assert domain.positives(25).counts.tolist() == [2] * 6
+    assert domain.extent_km() == pytest.approx((0.504, 0))
+
+
+def test_two_cities_with_the_same_file_names_do_not_mix(tmp_path):
+    """Two domains of 3 + 2 images with identical names: each is searched in its own database."""
+    for city in ("a", "b"):
+        write_side(tmp_path / city / "images/test/database", [500_000, 500_100, 500_200])
+        write_side(tmp_path / city / "images/test/queries", [500_100, 500_200])
+    cities = [folder(tmp_path / city) for city in "ab"]
+    assert [city.name for city in cities] == ["a", "b"]
+    for city in cities:
+        assert [city.positives(25).of(q).tolist() for q in range(2)] == [[1], [2]]
+        assert all(path.is_relative_to(tmp_path / city.name) for path in city.paths())
+
+
+def test_names_of_domains_fit_metrics():
+    assert metric_name("Tokyo 24/7 (night)") == "Tokyo_24_7_night_"
+    assert metric_name("città") == "citt_"

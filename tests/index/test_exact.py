@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from geoloc.index.exact import Exact
+
+
+def slow(database, queries, k):
+    """Brute force in double precision."""
+    distance = np.linalg.norm(queries[:, None].astype(np.float64) - database[None], axis=2)
+    order = np.argsort(distance, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(distance, order, axis=1)
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(3000, 32)).astype(np.float32), rng.normal(size=(40, 32)).astype(np.float32)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000, 10_000])
+def test_equals_brute_force_whatever_the_block(vectors, block):
+    database, queries = vectors
+    database = database[:300] if block == 1 else database
+    found = Exact(block).search(database, queries, 20)
+    ids, distances = slow(database, queries, 20)
+    assert np.array_equal(found.ids, ids)
+    assert found.distances == pytest.approx(distances, rel=1e-5)
+
+
+@pytest.mark.parametrize(("database", "queries"), [(3, 40), (1, 1), (5, 1)])
+def test_k_above_the_database_gives_all_of_it(database, queries):
+    """Field fault C3: 3 database images, 40 queries, 20 asked for."""
+    rng = np.random.default_rng(0)
+    d, q = (rng.normal(size=(n, 4)).astype(np.float32) for n in (database, queries))
+    found = Exact().search(d, q, 20)
+    assert found.ids.shape == (queries, database)
+    assert (np.sort(found.ids, axis=1) == np.arange(database)).all()
+
+
+def test_ties_come_in_order_of_the_database():
+    database = np.repeat(np.eye(2, dtype=np.float32), 30, axis=0)
+    found = Exact(block=7).search(database, np.array([[0.0, 1.0]], np.float32), 20)
+    assert found.ids[0].tolist() == list(range(30, 50))
+    assert found.distances[0].tolist() == [0] * 20
+
+
+def test_float16_memory_maps(tmp_path, vectors):
+    database, queries = vectors
+    stored = np.lib.format.open_memmap(tmp_path / "d.npy", "w+", np.float16, database.shape)
+    stored[:] = database
+    found = Exact(512).search(stored, queries, 5)
+    assert np.array_equal(found.ids, slow(stored.astype(np.float32), queries, 5)[0])
+
+
+def test_a_block_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="at least 1"):
+        Exact(block=0)
