@@ -74,13 +74,25 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
+def flat(content: Any, path: str = "") -> dict[str, Any]:
+    """Nested dicts as {dotted key: value}.
+
+    Example:
+        >>> flat({"radius": {"eval": 25}, "seed": 0})
+        {'radius.eval': 25, 'seed': 0}
+    """
+    if not isinstance(content, dict) or not content:
+        return {path: content}
+    return {k: v for key, value in content.items() for k, v in flat(value, f"{path}.{key}".lstrip(".")).items()}
+
+
 def problems(cfg: DictConfig) -> list[str]:
     """Everything that is wrong with a config, one line each; nothing is built and nothing is read.
 
     Args:
         cfg: The composed config.
     """
-    missing = sorted(OmegaConf.missing_keys(cfg))
+    missing = [key for key, value in flat(OmegaConf.to_container(cfg)).items() if value == "???"]
     if missing:
         return [f"{key}: must be given, such as {key}=VALUE" for key in missing]
     try:

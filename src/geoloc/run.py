@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -61,7 +62,6 @@ def run_job(cfg: DictConfig) -> float | None:
     """One job in its folder; Hydra has composed `cfg` and made the folder."""
     from geoloc.config import problems
 
-    _refuse_wandb_surprise()
     found = problems(cfg)
     if found:
         raise InputError(*found)
@@ -88,6 +88,9 @@ def _job(cfg: DictConfig) -> Job:
     command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
     job = Job(content, instantiate, folder, typed, command.strip(), seed)
     logging.captureWarnings(True)
+    # What libraries deprecate is for the people who build geoloc, and tests show it to them.
+    for category in (DeprecationWarning, FutureWarning):
+        warnings.simplefilter("ignore", category)
     logging.getLogger("geoloc").addHandler(Collector(job.warnings))
     if content["resume"]:
         _refuse_drift(cfg, Path(content["resume"]), hydra_config.overrides.task)
@@ -135,15 +138,12 @@ def _close(job: Job, failed: bool) -> None:
         write_leaderboard(job.folder.parent)
 
 
-def _refuse_wandb_surprise() -> None:
-    """The tracker prints to the console and phones home unless told otherwise; our logs say what there is to say."""
-    os.environ.setdefault("WANDB_SILENT", "true")
-
-
 def _refuse_drift(cfg: DictConfig, old_run: Path, typed: Sequence[str]) -> None:
     """Refuse to resume if the config means something else today than in the interrupted run."""
+    from geoloc.config import flat
+
     old = OmegaConf.load(old_run / ".hydra" / "config.yaml")
-    now, then = _flat(OmegaConf.to_container(cfg)), _flat(OmegaConf.to_container(old))
+    now, then = flat(OmegaConf.to_container(cfg)), flat(OmegaConf.to_container(old))
     allowed = {"resume", *(override.split("=")[0].lstrip("+~") for override in typed)}
     differ = [
         key
@@ -155,13 +155,6 @@ def _refuse_drift(cfg: DictConfig, old_run: Path, typed: Sequence[str]) -> None:
             f"resume={old_run}: these defaults have changed since that run: {', '.join(differ)};"
             " type them with the values of its .hydra/config.yaml"
         )
-
-
-def _flat(content: Any, path: str = "") -> dict[str, Any]:
-    """Nested dicts as {dotted key: value}."""
-    if not isinstance(content, dict) or not content:
-        return {path: content}
-    return {k: v for key, value in content.items() for k, v in _flat(value, f"{path}.{key}".lstrip(".")).items()}
 
 
 def _resumed(arguments: list[str]) -> list[str]:
@@ -221,6 +214,8 @@ def _say(error: Exception) -> None:
 
 def _hydra_line(error: Exception) -> str:
     """Hydra's message without its advice to add unknown keys with a plus sign, which are refused here."""
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read; put the value in quotes, such as \"key='value with (signs) = '\""
     lines = [line.strip() for line in f"{error}\n{error.__cause__ or ''}".splitlines() if line.strip()]
     return "; ".join(line for line in lines if not line.startswith(("To append to", "full_key", "object_type")))
 

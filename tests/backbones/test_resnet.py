@@ -26,9 +26,7 @@ def test_the_cuts_are_those_of_torchvision(weights, cut, layers):
     assert expected.shape == (2, backbone.out_channels, 64 // backbone.stride, 96 // backbone.stride)
 
 
-@pytest.mark.parametrize(
-    ("cut", "trainable"), [("conv4", {"layer3"}), ("conv5", {"layer3", "layer4"})]
-)
+@pytest.mark.parametrize(("cut", "trainable"), [("conv4", {"layer3"}), ("conv5", {"layer3", "layer4"})])
 def test_early_layers_are_frozen_as_in_the_benchmark(weights, cut, trainable):
     backbone = ResNet(18, cut, weights=str(weights[0]))
     assert backbone.freeze == "early"

@@ -75,7 +75,9 @@ def test_the_query_photo_in_the_database_is_found(tmp_path):
     (base / "database" / first.name).write_bytes(first.read_bytes())  # same bytes, same name
     renamed = base / "database" / second.name.replace("@1@", "@copy@")
     renamed.write_bytes(second.read_bytes())  # same bytes, another name
-    (base / "database" / third.name.replace("500600", "505600")).write_bytes(third.read_bytes())  # 5 km away: no positive
+    (base / "database" / third.name.replace("500600", "505600")).write_bytes(
+        third.read_bytes()
+    )  # 5 km away: no positive
     domain = folder(tmp_path)
     positives = domain.positives(25)
     queries, rows = positives.pairs()

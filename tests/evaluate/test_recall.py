@@ -53,5 +53,7 @@ def test_equals_a_loop_over_sets_and_never_falls(seed, queries, size):
     assert marks.tolist() == [[row in set(truth[q].tolist()) for row in ids[q].tolist()] for q in range(queries)]
     ns = [1, 2, 5, 20]
     hits = hits_at_n(ids, positives, ns)
-    assert hits.tolist() == [[bool(set(ids[q][:n].tolist()) & set(truth[q].tolist())) for n in ns] for q in range(queries)]
+    assert hits.tolist() == [
+        [bool(set(ids[q][:n].tolist()) & set(truth[q].tolist())) for n in ns] for q in range(queries)
+    ]
     assert (np.diff(hits.astype(int), axis=1) >= 0).all()

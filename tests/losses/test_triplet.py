@@ -10,9 +10,9 @@ def test_by_hand():
     d = torch.tensor([[0.0], [0.3], [0.35], [0.9]])
     loss = Triplet(margin=0.1)
     assert loss(d, triplet_rows(1, 2)).item() == pytest.approx(0.025)
-    assert float(loss.active) == 0.5
+    assert loss.active.item() == 0.5
     # Squared: 0.09 - 0.1225 + 0.1 = 0.0675 and 0.
-    assert float(Triplet(0.1, "squared_euclidean")(d, triplet_rows(1, 2))) == pytest.approx(0.03375)
+    assert Triplet(0.1, "squared_euclidean")(d, triplet_rows(1, 2)).item() == pytest.approx(0.03375)
 
 
 def test_equals_the_benchmark_way():
@@ -22,14 +22,14 @@ def test_equals_the_benchmark_way():
     margin = torch.nn.TripletMarginLoss(margin=0.1, p=2, reduction="sum", eps=0)
     tuples = d.view(4, 12, 16)
     slow = sum(margin(tuples[:, 0], tuples[:, 1], tuples[:, 2 + n]) for n in range(10)) / (4 * 10)
-    assert float(Triplet()(d, triplet_rows(4, 10))) == pytest.approx(float(slow), rel=1e-5)
+    assert Triplet()(d, triplet_rows(4, 10)).item() == pytest.approx(float(slow), rel=1e-5)
 
 
 def test_satisfied_triplets_give_zero_and_no_nan():
     d = torch.tensor([[0.0], [0.0], [9.0]], requires_grad=True)
     loss = Triplet()(d, triplet_rows(1, 1))
     loss.backward()
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert d.grad.tolist() == [[0], [0], [0]]
 
 

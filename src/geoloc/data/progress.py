@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from sys import stderr
 
 from tqdm.auto import tqdm
 
@@ -16,7 +17,9 @@ def progress_bar(what: str, unit: str = "image") -> Iterator[Callable[[int, int]
     def advance(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
-            bar = tqdm(total=total, desc=what, unit=unit, dynamic_ncols=True, leave=False, initial=done)
+            # In a log file every update is a line, so there are few.
+            pause = 0.1 if stderr.isatty() else 10
+            bar = tqdm(total=total, desc=what, unit=unit, dynamic_ncols=True, leave=False, mininterval=pause)
         bar.update(done - bar.n)
 
     try:

@@ -71,16 +71,11 @@ class PlaceDataModule(LightningDataModule):
             self.triplets = Triplets(train, image_size, augment, seed)
 
     def train_dataloader(self) -> DataLoader:
-        """Mined tuples in an order that (seed, epoch) fixes; asked for anew each epoch."""
-        order = torch.Generator().manual_seed(1_000_003 * self.seed + self.triplets.epoch)
+        """Mined tuples in the miner's order, which is random already; asked for anew each epoch."""
+        # Not shuffled again: Lightning may start the loader twice, and a generator's second order would be another one.
         # Never persistent: such workers would go on serving the tuples of the first epoch.
         return DataLoader(
-            self.triplets,
-            self.train_batch_size,
-            shuffle=True,
-            num_workers=self.workers,
-            generator=order,
-            pin_memory=torch.cuda.is_available(),
+            self.triplets, self.train_batch_size, num_workers=self.workers, pin_memory=torch.cuda.is_available()
         )
 
     def val_dataloader(self) -> list[DataLoader]:

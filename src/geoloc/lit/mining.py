@@ -42,7 +42,7 @@ class MineTriplets(Callback):
         self.miner = miner
         self.seed = seed
         self.folder = folder
-        self.epoch = -1
+        self.epoch = 0
         self.tuples: np.ndarray | None = None
         self.seconds = 0.0
 
@@ -55,9 +55,9 @@ class MineTriplets(Callback):
         _describe_counts(self.miner, len(_data(trainer).truth))
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Mine for the first epoch; a resumed run has its tuples already."""
+        """Mine for the first epoch; a resumed run has its tuples already, unless it had come to its planned end."""
         if self.tuples is None:
-            self._mine(trainer, pl_module, trainer.current_epoch)
+            self._mine(trainer, pl_module, self.epoch)  # the trainer does not know its epoch yet
         else:
             _data(trainer).triplets.select(self.tuples, self.epoch)
 
@@ -71,7 +71,9 @@ class MineTriplets(Callback):
         """Mine for the next epoch, unless this was the last."""
         following = trainer.current_epoch + 1
         last = trainer.max_epochs not in (None, -1) and following >= (trainer.max_epochs or 0)
-        if not (last or trainer.should_stop or trainer.fast_dev_run):  # type: ignore[attr-defined]
+        if last or trainer.should_stop:
+            self.tuples, self.epoch = None, following
+        else:
             self._mine(trainer, pl_module, following)
 
     def _mine(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:

@@ -17,8 +17,6 @@ from geoloc.lit.evaluation import Evaluation, Result
 from geoloc.net import DescriptorNet
 
 
-
-
 class PlaceModule(pl.LightningModule):
     """Trains and judges a `DescriptorNet`.
 
@@ -55,6 +53,10 @@ class PlaceModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Tell the evaluation whose images it gets."""
         self.evaluation.attach(self.trainer, self.net.out_dim)
+
+    def on_fit_start(self) -> None:
+        """Lightning leaves the modes as they are; `train` is what puts frozen layers into eval mode."""
+        self.net.train()
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
         """Loss of (B, 2 + n, 3, H, W) uint8 tuples."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 
 from geoloc.checkpoints import load_network
 from geoloc.data.domains import Domain, folder, has_split, metric_name
@@ -163,6 +164,8 @@ def trainer(job: Job, callbacks: list[Callback]) -> pl.Trainer:
     loggers = [job.make(node) for node in job.cfg["logger"].values() if node]
     for logger in loggers:
         logger.log_hyperparams(job.cfg)
+    if job.cfg["trainer"]["enable_progress_bar"]:
+        callbacks = [*callbacks, TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50)]
     return job.make(
         job.cfg["trainer"],
         logger=loggers or False,

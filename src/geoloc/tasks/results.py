@@ -104,9 +104,7 @@ def domain_facts(result: Result) -> dict[str, Any]:
     facts = asdict(result.scores)
     for key in ("recalls", "recalls_answerable", "ci95"):
         facts[key] = {str(n): value for n, value in facts[key].items()}
-    facts["folders"] = {
-        side: str(getattr(result.domain, side).root.resolve()) for side in ("database", "queries")
-    }
+    facts["folders"] = {side: str(getattr(result.domain, side).root.resolve()) for side in ("database", "queries")}
     facts["seconds"] = {stage: round(value, 3) for stage, value in result.seconds.items()}
     return facts
 
@@ -159,7 +157,10 @@ def recall_table(results: dict[str, Result]) -> str:
         rows.append([name, *(f"{value:.1f}" for value in scores.recalls.values()), *map(str, counts)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
-        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

@@ -1,0 +1,89 @@
+import pytest
+import torch
+from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
+
+from geoloc.data.augment import Chain, Exposure
+from geoloc.lit.checkpoints import EpochTable, best_checkpoint, last_checkpoint
+from geoloc.lit.initialise import InitialiseClusters
+from geoloc.mining.full import Full
+
+
+def run(city, tmp_path, epochs, ckpt=None, folder=None, full=False):
+    """Train with augmentation, checkpoints and table; returns the network and the trainer."""
+    folder = folder or tmp_path
+    net = tiny_net(seed=0 if ckpt is None else 99)
+    data = tiny_data(city, augment=Chain([Exposure([0.3, 1.0], [0.5, 2.0], p=0.7)]), num_workers=2)
+    mining = miner(folder)
+    if full:
+        mining.miner = Full(4, 3, pool=5)
+    start = [] if ckpt else [InitialiseClusters(0)]
+    best = best_checkpoint(folder / "checkpoints", "val/R1_mean")
+    callbacks = [*start, EpochTable(folder / "metrics.csv"), mining, best, last_checkpoint(folder / "checkpoints")]
+    trainer = tiny_trainer(folder, callbacks, epochs)
+    trainer.fit(tiny_module(net, folder), datamodule=data, ckpt_path=ckpt)
+    return net, trainer, best
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_interrupted_and_resumed_equals_straight(mini_city, tmp_path, full):
+    """Field fault E6: the same weights, the same table, the same best, on CPU to the last bit."""
+    straight, _, best = run(mini_city, tmp_path / "straight", 4, full=full)
+    run(mini_city, tmp_path / "parted", 2, full=full)
+    moved = tmp_path / "moved"
+    (tmp_path / "parted").rename(moved)  # a folder that was renamed between the two halves
+    last = moved / "checkpoints" / "last.ckpt"
+    resumed, trainer, best_resumed = run(mini_city, tmp_path, 4, ckpt=str(last), folder=moved, full=full)
+    assert trainer.current_epoch == 4
+    for name, value in straight.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    assert (moved / "metrics.csv").read_text() == (tmp_path / "straight" / "metrics.csv").read_text()
+    assert float(best_resumed.best_model_score) == float(best.best_model_score)
+    assert best_resumed.best_model_path == str(moved / "checkpoints" / "best.ckpt")
+
+
+def test_checkpoints_are_safe_to_load_and_hold_no_config(mini_city, tmp_path):
+    run(mini_city, tmp_path, 1)
+    for name in ("best", "last"):
+        content = torch.load(tmp_path / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert content["geoloc"]["epoch"] == 0
+        assert "hyper_parameters" not in content
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+def test_table_has_no_stale_validation_values(mini_city, tmp_path):
+    net = tiny_net()
+    trainer = tiny_trainer(
+        tmp_path, [EpochTable(tmp_path / "metrics.csv"), miner(tmp_path)], 3, check_val_every_n_epoch=2
+    )
+    trainer.fit(tiny_module(net, tmp_path), datamodule=tiny_data(mini_city))
+    header, *rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
+    column = header.index("val/mini/R1")
+    assert [bool(row[column]) if column < len(row) else False for row in rows] == [False, True, False]
+    assert all(row[header.index("train/loss")] for row in rows)
+
+
+def test_plateau_counts_validations_and_watches_the_recall(mini_city, tmp_path):
+    def make(optimizer):
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", factor=0.1, patience=0)
+
+    module = tiny_module(tiny_net(), tmp_path, scheduler=make)
+    trainer = tiny_trainer(tmp_path, [miner(tmp_path)], 6, check_val_every_n_epoch=2)
+    trainer.fit(module, datamodule=tiny_data(mini_city))
+    plan = trainer.lr_scheduler_configs[0]
+    assert (plan.monitor, plan.frequency, plan.interval) == ("val/R1_mean", 2, "epoch")
+    assert plan.scheduler.last_epoch == 3
+
+
+def test_training_finds_the_places(mini_city, tmp_path):
+    """The mini city can be learned: the loss falls and the trained network is not worse than the untrained one."""
+    net = tiny_net()
+    callbacks = [InitialiseClusters(0), EpochTable(tmp_path / "metrics.csv"), miner(tmp_path, 6)]
+    trainer = tiny_trainer(tmp_path, callbacks, 8)
+    trainer.fit(tiny_module(net, tmp_path), datamodule=tiny_data(mini_city))
+    first = tiny_net()
+    untrained = tiny_trainer(tmp_path, [])
+    untrained.validate(tiny_module(first, tmp_path), datamodule=tiny_data(mini_city), verbose=False)
+    assert float(trainer.callback_metrics["val/R1_mean"]) >= float(untrained.callback_metrics["val/R1_mean"])
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()
+    losses = [float(row.split(",")[rows[0].split(",").index("train/loss")]) for row in rows[1:]]
+    assert losses[-1] < 0.7 * losses[0]

@@ -1,0 +1,144 @@
+import re
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf, open_dict
+
+from geoloc.config import instantiate, plain, problems
+from geoloc.run import conf_folder
+
+CONF = conf_folder()
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "paths", "local"))
+CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+NEEDED = {("data", "folder"): ["data.path=somewhere"]}
+
+
+@pytest.fixture
+def composed():
+    """Compose as the command line would; gives a function of overrides."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+
+        def make(*overrides):
+            cfg = compose("config", list(overrides), return_hydra_config=True)
+            with open_dict(cfg):
+                cfg.hydra.runtime.output_dir = "out"
+            HydraConfig.instance().set_config(cfg)
+            with open_dict(cfg):
+                del cfg["hydra"]
+            return cfg
+
+        yield make
+    GlobalHydra.instance().clear()
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_of_every_group_composes(composed, group, choice):
+    typed = f"domains@test=[{choice}]" if group == "domains" else f"{group}={choice}"
+    assert problems(composed(typed, *NEEDED.get((group, choice), []))) == []
+
+
+@pytest.mark.parametrize(
+    ("group", "choice"),
+    [pair for pair in CHOICES if pair[0] in ("loss", "miner", "aug", "index", "scheduler", "optimizer")],
+)
+def test_every_small_part_can_be_made(composed, group, choice):
+    node = plain(composed(f"{group}={choice}"))[group]
+    made = instantiate(node)
+    assert (made is None) == (choice == "none")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["+sede=3"], "sede: no such key; did you mean seed?"),
+        (["+optimizer.weight_decy=1"], "optimizer.weight_decy: torch.optim.Adam has no such argument; did you mean"),
+        (["seed=x"], "seed: input should be a valid integer"),
+        (["image_size=[480]"], "image_size"),
+        (["image_size=[8,640]"], "image_size: [height, width] in pixels, each at least 32, not [8, 640]"),
+        (["backbone.cut=conv3"], "backbone.cut: input should be 'conv4' or 'conv5', not 'conv3'"),
+        (["aggregator.clusters=many"], "aggregator.clusters: input should be a valid integer"),
+        (
+            ["loss._target_=geoloc.losses.nothing.Nothing"],
+            "loss._target_: geoloc.losses.nothing.Nothing cannot be imported",
+        ),
+        (["monitor=R3"], "monitor: R3 needs 3 among recall_values"),
+        (["monitor=recall"], "monitor: string should match pattern"),
+        (["radius.positive=30"], "radius.positive: must not exceed radius.negative"),
+        (["radius.eval=-1"], "radius.eval: input should be greater than 0, not -1"),
+        (["+radius.evil=1"], "radius.evil: no such key"),
+        (["recall_values=[0,1]", "monitor=R1"], "recall_values: must be at least 1"),
+        (["+trainer.limit_val_batches=2"], "trainer.limit_val_batches: recall on a part of a domain means nothing"),
+        (["name='a b'"], "name: string should match pattern"),
+        (["data=folder"], "data.path: must be given, such as data.path=VALUE"),
+        (["checkpoint=[1]"], "checkpoint: input should be a valid string, not [1]"),
+        (["num_workers=-1"], "num_workers: input should be greater than or equal to 0, not -1"),
+    ],
+)
+def test_wrong_configs_get_one_line_each(composed, overrides, message):
+    found = problems(composed(*overrides))
+    assert len(found) == 1
+    assert found[0].startswith(message) or message in found[0]
+    assert "\n" not in found[0]
+
+
+def test_all_problems_come_together(composed):
+    found = problems(composed("+optimizer.weight_decy=1", "backbone.cut=conv3", "miner.pool=few", "seed=x"))
+    assert [line.split(":")[0] for line in found] == ["seed", "backbone.cut", "miner.pool", "optimizer.weight_decy"]
+
+
+def test_lists_arrive_as_lists(composed):
+    """Field fault E8: a list of the config must not reach a library as a config object."""
+    chain = instantiate(plain(composed("aug=color"))["aug"])
+    assert type(chain.steps[0].gain) is list
+    assert type(plain(composed())["image_size"]) is list
+
+
+def test_the_demo_city_starts_from_random_weights_and_other_data_from_imagenet(composed):
+    assert plain(composed())["backbone"]["weights"] == "none"
+    assert plain(composed("backbone.weights=imagenet"))["backbone"]["weights"] == "imagenet"
+    assert plain(composed("data=folder", "data.path=x"))["backbone"]["weights"] == "imagenet"
+    assert plain(composed("backbone=efficientnet_lite0"))["backbone"]["weights"] == "imagenet"
+
+
+def test_test_domains_can_be_chosen_by_name(composed):
+    assert list(plain(composed("domains@test=[demo_city_night]"))["test"]) == ["demo_city_night"]
+    assert list(plain(composed())["test"]) == ["demo_city_day", "demo_city_night"]
+
+
+def test_benchmark_defaults_on_real_data(composed):
+    """The defaults of the CVPR 2022 benchmark, which published numbers rest on."""
+    cfg = plain(composed("data=folder", "data.path=x"))
+    assert cfg["image_size"] == [480, 640]
+    assert (cfg["radius"]["positive"], cfg["radius"]["negative"], cfg["radius"]["eval"]) == (10, 25, 25)
+    assert cfg["miner"] == {
+        "_target_": "geoloc.mining.partial.Partial",
+        "queries_per_epoch": 1000,
+        "negatives": 10,
+        "pool": 1000,
+    }
+    assert (cfg["train_batch_size"], cfg["patience"], cfg["monitor"]) == (4, 3, "R5")
+    assert (cfg["optimizer"]["_target_"], cfg["optimizer"]["lr"]) == ("torch.optim.Adam", 1e-5)
+    assert cfg["trainer"]["check_val_every_n_epoch"] == 5  # 5 x 1000 queries are the benchmark's epoch
+    assert (cfg["loss"]["margin"], cfg["loss"]["distance"]) == (0.1, "euclidean")
+
+
+def test_no_yaml_sets_the_sweep_mode_or_a_machine_path():
+    for path in CONF.rglob("*.yaml"):
+        text = path.read_text()
+        assert not re.search(r"^\s*mode:\s*MULTIRUN", text, re.M), path
+        assert "/home" not in text
+    assert not list(CONF.rglob("*.yml"))
+
+
+def test_the_word_is_the_folder():
+    """aggregator=gem is conf/aggregator/gem.yaml and geoloc/aggregators/gem.py."""
+    source = Path(conf_folder().parent / "src" / "geoloc")
+    for group, package in (("aggregator", "aggregators"), ("loss", "losses"), ("miner", "mining"), ("index", "index")):
+        for path in (CONF / group).glob("*.yaml"):
+            target = OmegaConf.load(path)["_target_"]
+            assert target.startswith(f"geoloc.{package}.{path.stem}."), path
+            assert (source / package / f"{path.stem}.py").is_file()

@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+import geoloc
+from geoloc.checkpoints import load_network, read_checkpoint
+from geoloc.errors import InputError
+from geoloc.net import DescriptorNet
+from geoloc.run import conf_folder
+
+CONF = conf_folder()
+
+
+def spec_of(backbone="resnet18", aggregator="netvlad", size=(64, 96), **changes):
+    nodes = {
+        group: yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
+        for group, name in (("backbone", backbone), ("aggregator", aggregator))
+    }
+    nodes["backbone"]["weights"] = "none"
+    for key, value in changes.items():
+        group, argument = key.split("__")
+        nodes[group][argument] = value
+    return {**nodes, "image_size": list(size)}
+
+
+def images(*shape, seed=0):
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("backbone", sorted(path.stem for path in (CONF / "backbone").glob("*.yaml")))
+@pytest.mark.parametrize("aggregator", sorted(path.stem for path in (CONF / "aggregator").glob("*.yaml")))
+def test_every_pair(backbone, aggregator, tmp_path):
+    """What each backbone and aggregator owes to the rest; a new yaml is tested without writing a test."""
+    torch.manual_seed(0)
+    net = DescriptorNet.from_spec(spec_of(backbone, aggregator))
+    batch = images(2, 3, 64, 96)
+    net.train()
+    net(batch).square().sum().backward()
+    out = net.describe(batch)
+    assert out.shape == (2, net.out_dim)
+    assert out.dtype == torch.float32
+    assert torch.linalg.vector_norm(out, dim=1).tolist() == pytest.approx([1, 1], abs=1e-5)
+    assert net.describe(images(1, 3, 96, 64)).shape == (1, net.out_dim)  # another size
+    assert torch.equal(net.describe(batch), out)  # repeatable
+    assert torch.allclose(net.describe(batch[:1]), out[:1], atol=1e-5)  # the batch does not matter
+    missing = [name for name, p in net.named_parameters() if p.requires_grad and p.grad is None]
+    assert missing == []
+    with torch.autocast("cpu", torch.bfloat16):
+        half = net.describe(batch)
+    assert half.dtype == torch.float32
+    assert (half * out).sum(dim=1).min() > 0.98
+    net.save(tmp_path)
+    assert torch.equal(geoloc.load(tmp_path).describe(batch), out)
+
+
+def test_normalisation_is_that_of_the_backbone():
+    net = DescriptorNet.from_spec(spec_of())
+    seen = []
+    net.backbone.forward = lambda x: seen.append(x) or torch.zeros(1)
+    net.features(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))
+    expected = [(1 - m) / s for m, s in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)]
+    assert seen[0][0, :, 0, 0].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_describe_puts_modes_and_gradients_back():
+    net = DescriptorNet.from_spec(spec_of(backbone__freeze="early")).train()
+    before = [module.training for module in net.modules()]
+    net.describe(images(1, 3, 64, 64))
+    assert [module.training for module in net.modules()] == before
+    assert not net.backbone.bn1.training
+    assert net.backbone.layer3.training
+    assert torch.is_grad_enabled()
+
+
+def test_a_network_remembers_what_was_frozen(tmp_path):
+    DescriptorNet.from_spec(spec_of(backbone__freeze="early")).save(tmp_path)
+    loaded = geoloc.load(tmp_path)
+    assert loaded.backbone.freeze == "early"
+    assert not loaded.training
+
+
+def test_a_model_file_cannot_name_other_code(tmp_path):
+    net = DescriptorNet.from_spec(spec_of())
+    net.save(tmp_path)
+    content = yaml.safe_load((tmp_path / "model.yaml").read_text())
+    for target, message in (
+        ("unheard_of.Thing", "import unheard_of yourself"),
+        ("os.system", "not a network class"),
+        ("geoloc.net.import_module", "not a network class"),
+    ):
+        content["network"]["aggregator"]["_target_"] = target
+        (tmp_path / "model.yaml").write_text(yaml.safe_dump(content))
+        with pytest.raises(InputError, match=message):
+            geoloc.load(tmp_path)
+
+
+def test_loading_what_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"model\.safetensors: no such file"):
+        geoloc.load(tmp_path)
+    DescriptorNet.from_spec(spec_of()).save(tmp_path)
+    (tmp_path / "model.yaml").write_text("format: 99\n")
+    with pytest.raises(InputError, match="not of format 1"):
+        geoloc.load(tmp_path)
+
+
+def our_checkpoint(net: DescriptorNet, path: Path) -> Path:
+    state = {f"net.{name}": value for name, value in net.state_dict().items()}
+    torch.save({"state_dict": state, "geoloc": {"network": net.spec, "epoch": 4}}, path)
+    return path
+
+
+def test_a_checkpoint_says_what_it_is(tmp_path, caplog):
+    """Field fault C11: the architecture is read from the file, and what was typed must agree with it."""
+    net = DescriptorNet.from_spec(spec_of(aggregator__clusters=8))
+    path = our_checkpoint(net, tmp_path / "best.ckpt")
+    wanted = spec_of(aggregator__clusters=64, size=(480, 640))
+    with caplog.at_level("INFO", "geoloc"):
+        loaded = load_network(path, wanted, typed=set())
+    assert "best.ckpt (5 epochs trained)" in caplog.text
+    assert loaded.image_size == (64, 96)
+    batch = images(2, 3, 64, 96)
+    assert torch.equal(loaded.describe(batch), net.describe(batch))
+    assert load_network(path, wanted, typed={"image_size"}).image_size == (480, 640)
+    with pytest.raises(InputError, match=r"another aggregator than typed \(clusters is 8 there and 64 here\)"):
+        load_network(path, wanted, typed={"aggregator"})
+    assert load_network(
+        path, spec_of(aggregator__clusters=8, backbone__freeze="early"), typed={"backbone", "aggregator"}
+    )
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_plain_state_dicts(tmp_path, prefix):
+    net = DescriptorNet.from_spec(spec_of(aggregator__clusters=8))
+    path = tmp_path / "weights.pth"
+    torch.save({f"{prefix}{name}": value for name, value in net.state_dict().items()}, path)
+    batch = images(2, 3, 64, 96)
+    assert torch.equal(load_network(path, spec_of(aggregator__clusters=8), set()).describe(batch), net.describe(batch))
+    with pytest.raises(InputError) as error:
+        load_network(path, spec_of(aggregator__clusters=16), set())
+    assert "2 of another shape (aggregator.assignment is (8, 256) there and (16, 256) here)" in str(error.value)
+    with pytest.raises(InputError, match=r"does not fit this network: .*missing \(.*unknown \("):
+        load_network(path, spec_of(backbone="efficientnet_lite0"), set())
+
+
+def test_checkpoint_paths(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.ckpt: no such file"):
+        read_checkpoint(tmp_path / "gone.ckpt")
+    with pytest.raises(InputError, match=r"a folder without checkpoints/best\.ckpt"):
+        read_checkpoint(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    net = DescriptorNet.from_spec(spec_of(aggregator__clusters=4))
+    our_checkpoint(net, tmp_path / "checkpoints" / "best.ckpt")
+    assert read_checkpoint(tmp_path).epoch == 5
+    net.save(tmp_path)
+    assert load_network(tmp_path, {}, set()).out_dim == 4 * 256
+
+
+def test_the_older_kind_of_checkpoint_with_objects_inside_is_refused(tmp_path):
+    torch.save({"state_dict": {}, "config": Path("x")}, tmp_path / "old.ckpt")
+    with pytest.raises(InputError, match=r"old\.ckpt: cannot be read safely as a file of weights"):
+        read_checkpoint(tmp_path / "old.ckpt")
