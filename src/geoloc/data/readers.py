@@ -1,7 +1,8 @@
 """From a folder of images to a `PlaceSet`.
 
 Two ways to give positions:
-- the field's file names, `@UTM_east@UTM_north@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@timestamp@note@.jpg`
+- the field's file names,
+  `@UTM_east@UTM_north@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@timestamp@note@.jpg`
   (fields 1 and 2 are required; read from the base name alone, so an @ in a folder's name does no harm);
 - a table beside the folder (`database.csv` for `database/`) with a column `path` (relative to the folder) and columns
   `east,north` (metres) or `lat,lon` (degrees), optionally `note`.

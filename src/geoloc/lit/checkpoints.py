@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ class EpochTable(Callback):
             writer = csv.DictWriter(file, names, restval="")
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(part, self.path)
+        part.replace(self.path)
 
     def _validated(self, trainer: pl.Trainer) -> bool:
         """Whether this epoch had a validation; otherwise Lightning still reports the last one's values."""

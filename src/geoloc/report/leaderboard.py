@@ -33,7 +33,7 @@ def write_leaderboard(sweep: Path) -> Path:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(part, path)
+    part.replace(path)
     return path
 
 
