@@ -125,7 +125,7 @@ def _note_failure(job: Job, error: BaseException) -> None:
 
 
 def _close(job: Job, failed: bool) -> None:
-    """End the tracker's run, so that the next job of a sweep gets one of its own, and bring the leaderboard up to date."""
+    """End the tracker's run, so that a sweep's next job gets one of its own, and bring the leaderboard up to date."""
     if "wandb" in sys.modules:
         import wandb
 

@@ -58,7 +58,7 @@ def test_0_and_2_workers_train_on_identical_tuples(mini_city, tmp_path):
 
 
 def test_a_loader_with_persistent_workers_is_refused(tiny, tmp_path, monkeypatch):
-    net, data, module, mining = tiny
+    _, data, module, mining = tiny
     monkeypatch.setattr(
         data, "train_dataloader", lambda: DataLoader(data.triplets, 2, num_workers=1, persistent_workers=True)
     )

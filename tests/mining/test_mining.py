@@ -66,7 +66,7 @@ def test_partial_equals_a_slow_reference():
 
 def test_full_remembers_the_hardest_of_the_last_visit():
     rng = np.random.default_rng(0)
-    truth, _, q, d = line_city([0], [1, *range(1000, 6000, 10)])
+    truth, _, _, d = line_city([0], [1, *range(1000, 6000, 10)])
     queries, database = vectors(rng, 1), vectors(rng, len(d))
     miner = Full(1, negatives=3, pool=20)
     pools, best = [], set()
@@ -107,12 +107,11 @@ def test_too_few_negatives_are_repeated_and_counted(name):
 
 @pytest.mark.parametrize("name", MINERS)
 def test_a_query_without_any_negative_is_left_out_and_counted(name):
-    truth, _, _, d = line_city([0, 500], [0, 10, 20])
     rng = np.random.default_rng(0)
-    truth, _, _, d = line_city([0, 100], [0, 10, 20, 100])
+    truth, _, _, _ = line_city([0, 100], [0, 10, 20, 100])
     _, mined = mine(MINERS[name](2, negatives=2), truth, vectors(rng, 2), vectors(rng, 4))
     assert len(mined.tuples) == 2
-    truth, _, _, d = line_city([0], [0, 10, 20])
+    truth, _, _, _ = line_city([0], [0, 10, 20])
     _, mined = mine(MINERS[name](2, negatives=2), truth, vectors(rng, 1), vectors(rng, 3))
     assert (len(mined.tuples), mined.counts["without_negatives"]) == (0, 1)
 
@@ -120,7 +119,7 @@ def test_a_query_without_any_negative_is_left_out_and_counted(name):
 @pytest.mark.parametrize("name", MINERS)
 def test_small_data_needs_no_other_settings(name):
     """Field fault B4: 37 queries with the default 1000 a round, 50 database images with a pool of 1000."""
-    truth, _, q, d = line_city(np.arange(37) * 100, [*(np.arange(37) * 100 + 1), *range(5000, 5013)])
+    truth, _, _, _ = line_city(np.arange(37) * 100, [*(np.arange(37) * 100 + 1), *range(5000, 5013)])
     rng = np.random.default_rng(0)
     _, mined = mine(MINERS[name](), truth, vectors(rng, 37), vectors(rng, 50))
     assert mined.tuples.shape == (37, 12)

@@ -73,7 +73,7 @@ class NetVLAD(nn.Module):
         vectors = F.normalize(sample.float(), dim=1).cpu().numpy()
         kmeans = faiss.Kmeans(channels, clusters, niter=100, seed=seed, min_points_per_centroid=1)
         kmeans.train(vectors)
-        centroids = kmeans.centroids
+        centroids = np.asarray(kmeans.centroids)
         unit = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
         nearest = np.sort(vectors @ unit.T, axis=1)[:, -2:]
         gap = float(np.mean(nearest[:, 1] - nearest[:, 0])) if clusters > 1 else 1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch
@@ -46,13 +46,13 @@ class EfficientNetLite0(nn.Module):
         self, weights: str = "imagenet", freeze: Literal["auto", "early", "none"] = "auto", load: bool = True
     ) -> None:
         super().__init__()
-        full = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        full: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         if load and weights == "imagenet":
             load_exactly(full, _in_order(full, read_state_dict(_packaged_file())), FILE)
         elif load and weights != "none":
             load_exactly(full, read_state_dict(weights), weights)
         self.stem = nn.Sequential(full.conv_stem, full.bn1)
-        self.stages = full.blocks[:6]
+        self.stages: nn.Sequential = full.blocks[:6]
         self.freeze = ("none" if weights == "none" else "early") if freeze == "auto" else freeze
         self.frozen = [self.stem, *self.stages[:4]] if self.freeze == "early" else []
         for part in self.frozen:

@@ -41,7 +41,7 @@ class Domain:
     queries: PlaceSet
 
     def __post_init__(self) -> None:
-        zones = {self.database.zone, self.queries.zone} - {None}
+        zones = {zone for zone in (self.database.zone, self.queries.zone) if zone}
         if len(zones) > 1:
             raise InputError(f"{self.name}: database and queries lie in different UTM zones ({' and '.join(zones)})")
 

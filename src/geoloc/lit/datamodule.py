@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
@@ -86,7 +87,7 @@ class PlaceDataModule(LightningDataModule):
         """One loader a test domain: database, then queries."""
         return [self.photos(domain) for domain in self.domains["test"]]
 
-    def photos(self, domain: Domain, rows: Sequence[int] | None = None) -> DataLoader:
+    def photos(self, domain: Domain, rows: np.ndarray | None = None) -> DataLoader:
         """((B, 3, H, W) uint8 images, (B,) rows) of a domain, without augmentation.
 
         Args:

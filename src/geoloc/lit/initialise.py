@@ -53,7 +53,8 @@ def initialise_clusters(
         device: Where the network is.
         seed: Of all choices.
     """
-    if not hasattr(net.aggregator, "initialise"):
+    initialise = getattr(net.aggregator, "initialise", None)
+    if initialise is None:
         return
     rng = np.random.default_rng([seed, IMAGES])
     rows = np.sort(rng.choice(len(domain), min(IMAGES, len(domain)), replace=False))
@@ -64,7 +65,7 @@ def initialise_clusters(
             for places in local:
                 sample.append(places[rng.choice(len(places), min(LOCATIONS, len(places)), replace=False)])
     vectors = np.concatenate(sample)
-    net.aggregator.initialise(torch.from_numpy(vectors), seed=seed)
+    initialise(torch.from_numpy(vectors), seed=seed)
     log.info(
         "clusters of %s initialised from %d local features of %d images of %s",
         type(net.aggregator).__name__,

@@ -145,7 +145,7 @@ def _describe_counts(miner: Miner, usable: int) -> None:
         )
 
 
-def _describe(trainer: pl.Trainer, module: pl.LightningModule, rows: np.ndarray, path: Path) -> DescriptorStore:
+def _describe(trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path) -> DescriptorStore:
     """Describe the given rows of the train domain, each process its share, and wait for all of them."""
     data = _data(trainer)
     assert data.train_domain is not None

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -33,7 +32,7 @@ class PlaceModule(pl.LightningModule):
     def __init__(
         self,
         net: DescriptorNet,
-        loss: nn.Module | None,
+        loss: Callable[..., torch.Tensor] | None,
         optimizer: Callable[..., Optimizer] | None,
         scheduler: Callable[..., Any] | None,
         evaluation: Evaluation,
@@ -65,8 +64,9 @@ class PlaceModule(pl.LightningModule):
         descriptors = self.net(batch.flatten(0, 1))
         loss = self.loss(descriptors, triplet_rows(tuples, images - 2, descriptors.device))
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=tuples, sync_dist=True)
-        if hasattr(self.loss, "active"):
-            self.log("train/active", self.loss.active, on_step=False, on_epoch=True, batch_size=tuples, sync_dist=True)
+        active = getattr(self.loss, "active", None)
+        if active is not None:
+            self.log("train/active", active, on_step=False, on_epoch=True, batch_size=tuples, sync_dist=True)
         return loss
 
     def configure_optimizers(self) -> Any:

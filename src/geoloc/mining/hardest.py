@@ -23,7 +23,8 @@ def best_positives(queries: np.ndarray, database: np.ndarray, positives: Neighbo
 
     Example:
         >>> from geoloc.places import from_lists
-        >>> best_positives(np.array([[1.0]]), np.array([[0.0], [5.0], [1.5]]), from_lists([np.array([0, 1, 2])])).tolist()
+        >>> database = np.array([[0.0], [5.0], [1.5]])
+        >>> best_positives(np.array([[1.0]]), database, from_lists([np.array([0, 1, 2])])).tolist()
         [2]
     """
     best = np.empty(len(queries), np.int64)
