@@ -51,6 +51,7 @@ class Settings(BaseModel, extra="forbid"):
     test_folders: list[str] | None
     task: str
     lr: dict[str, float]
+    pool: int = Field(ge=1)
     data: dict[str, Any]
     val: dict[str, Any]
     test: dict[str, Any]

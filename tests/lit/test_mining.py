@@ -6,7 +6,7 @@ from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 from torch.utils.data import DataLoader
 
 from geoloc.errors import InputError
-from geoloc.lit.initialise import InitialiseClusters
+from geoloc.lit.initialise import Initialise, initialise
 
 
 class Received(Callback):
@@ -103,7 +103,7 @@ def test_clusters_are_set_in_place_and_every_trainable_parameter_moves(tiny, tmp
                 start.update({name: p.detach().clone() for name, p in net.named_parameters()})
 
     random_centroids = net.aggregator.centroids.detach().clone()
-    trainer = tiny_trainer(tmp_path, [InitialiseClusters(0), mining, Before()], 1, limit_train_batches=1)
+    trainer = tiny_trainer(tmp_path, [Initialise(0), mining, Before()], 1, limit_train_batches=1)
     trainer.fit(module, datamodule=data)
     assert not torch.equal(start["aggregator.centroids"], random_centroids)
     for name, parameter in net.named_parameters():
@@ -138,3 +138,20 @@ def test_state_of_the_callback_can_be_read_safely(tiny, tmp_path):
     fresh = miner(tmp_path)
     fresh.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert (fresh.epoch, fresh.tuples.tolist()) == (4, [[1, 2, 3]])
+
+
+def test_random_weights_get_measured_statistics_and_trained_ones_keep_theirs(mini_city):
+    net = tiny_net()
+    data = tiny_data(mini_city, infer_batch_size=18)
+    domain = data.train_domain
+    images = torch.stack([data.photos(domain).dataset[row][0] for row in range(18)])
+    initialise(net, data, domain, torch.device("cpu"), seed=0)
+    first = net.backbone.first[0]((images.float() - net.mean) / net.std)
+    bn = net.backbone.first[1]
+    assert torch.allclose(bn.running_mean, first.mean(dim=(0, 2, 3)), atol=1e-5)
+    assert torch.allclose(bn.running_var, first.var(dim=(0, 2, 3)), atol=1e-5)
+    assert bn.momentum == 0.1
+    assert not bn.training
+    kept = bn.running_mean.clone()
+    initialise(net, data, domain, torch.device("cpu"), seed=1)
+    assert torch.equal(bn.running_mean, kept)

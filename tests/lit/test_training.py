@@ -4,7 +4,7 @@ from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.data.augment import Chain, Exposure
 from geoloc.lit.checkpoints import EpochTable, best_checkpoint, last_checkpoint
-from geoloc.lit.initialise import InitialiseClusters
+from geoloc.lit.initialise import Initialise
 from geoloc.mining.full import Full
 
 
@@ -16,7 +16,7 @@ def run(city, tmp_path, epochs, ckpt=None, folder=None, full=False):
     mining = miner(folder)
     if full:
         mining.miner = Full(4, 3, pool=5)
-    start = [] if ckpt else [InitialiseClusters(0)]
+    start = [] if ckpt else [Initialise(0)]
     best = best_checkpoint(folder / "checkpoints", "val/R1_mean")
     callbacks = [*start, EpochTable(folder / "metrics.csv"), mining, best, last_checkpoint(folder / "checkpoints")]
     trainer = tiny_trainer(folder, callbacks, epochs)
@@ -77,7 +77,7 @@ def test_plateau_counts_validations_and_watches_the_recall(mini_city, tmp_path):
 def test_training_finds_the_places(mini_city, tmp_path):
     """The mini city can be learned: the loss falls and the trained network is not worse than the untrained one."""
     net = tiny_net()
-    callbacks = [InitialiseClusters(0), EpochTable(tmp_path / "metrics.csv"), miner(tmp_path, 6)]
+    callbacks = [Initialise(0), EpochTable(tmp_path / "metrics.csv"), miner(tmp_path, 6)]
     trainer = tiny_trainer(tmp_path, callbacks, 8)
     trainer.fit(tiny_module(net, tmp_path), datamodule=tiny_data(mini_city))
     first = tiny_net()

@@ -1,4 +1,4 @@
-"""Start values of an aggregator's clusters, from train images and before the first mining."""
+"""Start values that come from train images: batch-norm statistics of a random network, and an aggregator's clusters."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from torch import nn
 
 from geoloc.data.domains import Domain
 from geoloc.lit.datamodule import PlaceDataModule
@@ -19,10 +20,8 @@ log = logging.getLogger(__name__)
 IMAGES, LOCATIONS = 500, 100
 
 
-class InitialiseClusters(Callback):
-    """Cluster local features of train images for aggregators that ask for it (they have `initialise`).
-
-    Only for a fresh start: never together with a checkpoint.
+class Initialise(Callback):
+    """Prepare a network that starts fresh; never together with a checkpoint.
 
     Args:
         seed: Of the choice of images and places, and of the clustering.
@@ -36,28 +35,27 @@ class InitialiseClusters(Callback):
         data: PlaceDataModule = trainer.datamodule  # type: ignore[attr-defined]
         assert data.train_domain is not None
         net: DescriptorNet = pl_module.net  # type: ignore[assignment]
-        initialise_clusters(net, data, data.train_domain, pl_module.device, self.seed)
-        for parameter in net.aggregator.parameters():
-            parameter.data.copy_(trainer.strategy.broadcast(parameter.data))
+        initialise(net, data, data.train_domain, pl_module.device, self.seed)
+        for value in (*net.parameters(), *net.buffers()):
+            value.data.copy_(trainer.strategy.broadcast(value.data))
 
 
-def initialise_clusters(
-    net: DescriptorNet, data: PlaceDataModule, domain: Domain, device: torch.device, seed: int
-) -> None:
-    """Cluster local features of a domain's images, database and queries alike; nothing to do for most aggregators.
+def initialise(net: DescriptorNet, data: PlaceDataModule, domain: Domain, device: torch.device, seed: int) -> None:
+    """Set batch-norm statistics that were never measured, then the clusters of an aggregator that has any.
 
     Args:
-        net: Its aggregator is initialised if it has `initialise(sample, seed)`.
+        net: Its aggregator gets clusters if it has `initialise(sample, seed)`.
         data: Serves the images.
-        domain: Whose images are used.
+        domain: Whose images are used, database and queries alike.
         device: Where the network is.
         seed: Of all choices.
     """
-    initialise = getattr(net.aggregator, "initialise", None)
-    if initialise is None:
-        return
     rng = np.random.default_rng([seed, IMAGES])
-    rows = np.sort(rng.choice(len(domain), min(IMAGES, len(domain)), replace=False))
+    rows = rng.permutation(len(domain))[:IMAGES]
+    measure_batch_norm(net, data, domain, rows, device)
+    initialise_aggregator = getattr(net.aggregator, "initialise", None)
+    if initialise_aggregator is None:
+        return
     sample = []
     with eval_mode(net), torch.no_grad():
         for images, _ in data.photos(domain, rows):
@@ -65,7 +63,7 @@ def initialise_clusters(
             for places in local:
                 sample.append(places[rng.choice(len(places), min(LOCATIONS, len(places)), replace=False)])
     vectors = np.concatenate(sample)
-    initialise(torch.from_numpy(vectors), seed=seed)
+    initialise_aggregator(torch.from_numpy(vectors), seed=seed)
     log.info(
         "clusters of %s initialised from %d local features of %d images of %s",
         type(net.aggregator).__name__,
@@ -73,3 +71,32 @@ def initialise_clusters(
         len(rows),
         domain.name,
     )
+
+
+def measure_batch_norm(
+    net: DescriptorNet, data: PlaceDataModule, domain: Domain, rows: np.ndarray, device: torch.device
+) -> None:
+    """Measure the statistics of batch-norm layers that have seen no image yet, as those of random weights.
+
+    With the start values (mean 0, variance 1) such a network is another function in eval mode than in training; its
+    clusters would be those of features that no training step ever sees.
+    """
+    fresh = [
+        layer
+        for layer in net.modules()
+        # Not by the number of batches seen: published weights often lack it.
+        if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None and not layer.running_mean.any()
+    ]
+    if not fresh:
+        return
+    momenta = [layer.momentum for layer in fresh]
+    with eval_mode(net), torch.no_grad():
+        for layer in fresh:
+            layer.momentum = None  # the plain mean over all batches
+            layer.train()
+        for images, _ in data.photos(domain, rows):
+            if len(images) > 1:  # statistics of a single image are no statistics
+                net.features(images.to(device))
+    for layer, momentum in zip(fresh, momenta, strict=True):
+        layer.momentum = momentum
+    log.info("batch-norm statistics measured on %d images of %s", len(rows), domain.name)

@@ -6,7 +6,7 @@ import logging
 import time
 
 from geoloc.errors import InputError
-from geoloc.lit.initialise import initialise_clusters
+from geoloc.lit.initialise import initialise
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
@@ -33,11 +33,12 @@ def do(job: Job) -> float:
     if not weights:
         weights = net.spec["backbone"].get("weights", "none")
         log.warning(
-            "no checkpoint: an UNTRAINED network is judged (backbone weights: %s; clusters, if any, from %s)",
+            "no checkpoint: an UNTRAINED network is judged (backbone weights: %s; its clusters, and batch-norm"
+            " statistics of random weights, come from %s)",
             weights,
             domains["test"][0].name,
         )
-        initialise_clusters(net, data, domains["test"][0], net.mean.device, job.seed)
+        initialise(net, data, domains["test"][0], net.mean.device, job.seed)
     facts = model_facts(net, weights)
     log.info(describe_model(facts))
     write_status(job, "running", model=facts)

@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 
 from geoloc.checkpoints import load_network
 from geoloc.lit.checkpoints import Checkpoint, EpochTable, best_checkpoint, last_checkpoint
-from geoloc.lit.initialise import InitialiseClusters
+from geoloc.lit.initialise import Initialise
 from geoloc.lit.mining import MineTriplets
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
@@ -55,7 +55,7 @@ def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Ca
     folder = job.folder / "checkpoints"
     callbacks: list[Callback] = [EpochTable(job.folder / "metrics.csv"), mining]
     if not (job.cfg["checkpoint"] or job.cfg["resume"]):
-        callbacks.insert(0, InitialiseClusters(job.seed))
+        callbacks.insert(0, Initialise(job.seed))
     last = last_checkpoint(folder)
     if not validated:
         log.warning("there is no validation domain: all epochs are trained and the last network is tested")

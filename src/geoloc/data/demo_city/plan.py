@@ -55,11 +55,11 @@ class CityPlan:
 
 
 def default_plan(scale: int) -> CityPlan:
-    """The city that users get: about 1,900 pictures for each unit of scale."""
+    """The city that users get: about 2,200 pictures for each unit of scale."""
     return CityPlan(
         (
             SplitPlan("train", 9 * scale, places=11, queries=33, night=False),
-            SplitPlan("val", 3 * scale, places=12, queries=27, night=True),
+            SplitPlan("val", 6 * scale, places=12, queries=20, night=True),
             SplitPlan("test", 9 * scale, places=12, queries=28, night=True),
         )
     )

@@ -16,7 +16,7 @@ from .names import file_name
 from .plan import CityPlan, Shot, default_plan, find_site, generator, plan_shots
 from .shoot import take_shot
 
-VERSION = 3
+VERSION = 4
 _DONE, _RENDERING = "demo_city.json", ".rendering"
 _KINDS = ("database", "queries", "queries_night")
 _QUALITY = 90

@@ -1,0 +1,257 @@
+"""The command line, as a user would type it. Each call is a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+TINY = [
+    "data=folder",
+    "image_size=[64,64]",
+    "backbone.weights=none",
+    "aggregator.clusters=4",
+    "miner.queries_per_epoch=4",
+    "miner.negatives=2",
+    "trainer=cpu",
+    "trainer.max_epochs=2",
+    "trainer.check_val_every_n_epoch=1",
+    "trainer.enable_progress_bar=false",
+    "num_workers=0",
+]
+
+
+def geoloc(folder: Path, *arguments: str, background: bool = False) -> subprocess.Popen | subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "geoloc.run", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if background:
+        return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def only_run(folder: Path, name: str = "default") -> Path:
+    (run,) = (folder / "logs" / name).iterdir()
+    return run
+
+
+def results_of(run: Path) -> dict:
+    return json.loads((run / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def trained(mini_city, tmp_path_factory):
+    """A finished run on the mini city: (the folder it was started in, the run's folder, what it printed)."""
+    folder = tmp_path_factory.mktemp("trained")
+    done = geoloc(folder, *TINY, f"data.path={mini_city}", "optimizer=adamw", "aug=night", "scheduler=cosine")
+    assert done.returncode == 0, done.stderr
+    return folder, only_run(folder), done.stdout
+
+
+def test_a_run_leaves_what_the_contract_says(trained):
+    _, run, printed = trained
+    for name in (
+        ".hydra/config.yaml",
+        "info.log",
+        "debug.log",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "model.safetensors",
+        "model.yaml",
+        "metrics.csv",
+        "predictions/mini.csv",
+        "results.json",
+        "report.html",
+    ):
+        assert (run / name).stat().st_size > 0, name
+    assert not (run / "descriptors").exists() or not list((run / "descriptors").iterdir())
+    results = results_of(run)
+    assert (results["status"], results["task"]) == ("finished", "train")
+    domain = results["domains"]["mini"]
+    assert (domain["queries"], domain["answerable"], domain["database"], domain["radius_m"]) == (6, 6, 12, 25)
+    assert list(domain["recalls"]) == ["1", "5", "10", "20"]
+    assert domain["recalls"]["20"] == 100  # 12 database images: all of them are among the first 20
+    assert set(domain["seconds"]) == {"extract", "search"}
+    assert results["model"]["descriptor_dim"] == 4 * 256
+    assert results["environment"]["command"].startswith("python -m geoloc.run data=folder")
+    assert len(results["fingerprints"]["mini"]) == 32
+    assert "mini" in printed
+    assert "R@1" in printed
+
+
+def test_predictions_agree_with_the_recalls(trained):
+    _, run, _ = trained
+    with (run / "predictions" / "mini.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["query", "rank", "database", "distance", "meters", "correct"]
+    assert len(rows) == 6 * 12
+    recalls = results_of(run)["domains"]["mini"]["recalls"]
+    for n in (1, 5):
+        right = {row["query"] for row in rows if int(row["rank"]) <= n and row["correct"] == "1"}
+        assert 100 * len(right) / 6 == pytest.approx(recalls[str(n)])
+    for row in rows:
+        east = [float(row[key].split("@")[1]) for key in ("query", "database")]
+        assert float(row["meters"]) == pytest.approx(abs(east[0] - east[1]), abs=0.01)
+        assert (float(row["meters"]) <= 25) == (row["correct"] == "1")
+
+
+def test_the_page_is_self_contained(trained):
+    page = (trained[1] / "report.html").read_text()
+    assert "http://" not in page
+    assert "https://" not in page
+    assert page.count("data:image/jpeg;base64") >= 1
+
+
+def test_testing_the_checkpoint_repeats_the_recalls_exactly(trained, mini_city):
+    folder, run, _ = trained
+    for name, checkpoint in (("again", f"{run}/checkpoints/best.ckpt"), ("folder", str(run))):
+        done = geoloc(folder, "task=test", f"checkpoint={checkpoint}", f"test_folders=[{mini_city}]", f"name={name}")
+        assert done.returncode == 0, done.stderr
+        again = only_run(folder, name)
+        assert results_of(again)["domains"]["mini"]["recalls"] == results_of(run)["domains"]["mini"]["recalls"]
+        assert (again / "predictions/mini.csv").read_text() == (run / "predictions/mini.csv").read_text()
+
+
+def test_an_untrained_network_is_said_to_be_one(trained, mini_city):
+    folder, _, _ = trained
+    done = geoloc(folder, "task=test", *TINY, f"data.path={mini_city}", "name=untrained")
+    assert done.returncode == 0, done.stderr
+    assert "warning: no checkpoint: an UNTRAINED network is judged" in done.stderr
+    assert any("UNTRAINED" in line for line in results_of(only_run(folder, "untrained"))["warnings"])
+
+
+def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
+    base = [*TINY, f"data.path={mini_city}"]
+    for arguments, message in (
+        (["sede=3"], "'sede'"),
+        (["optimizer=adamm"], "optimizer/adamm"),
+        (["data_dir=/data/my photos/(old)"], "cannot be read; put the value in quotes"),
+        (["checkpoint=logs/epoch=1-step=5.ckpt"], "cannot be read; put the value in quotes"),
+        (
+            [*base, "+sede=3", "backbone.cut=conv3"],
+            "error: sede: no such key; did you mean seed?\nerror: backbone.cut:",
+        ),
+        ([*base, "checkpoint=gone.ckpt"], "error: checkpoint=gone.ckpt: no such file"),
+        ([*base, "test_folders=[a,b]"], "a/images/test/database and a/images/test/queries: no such folder"),
+        (["resume=nowhere"], "error: resume=nowhere: not the folder of a run"),
+    ):
+        done = geoloc(tmp_path, *arguments)
+        assert done.returncode == 2, (arguments, done.stderr)
+        assert message in done.stderr, (arguments, done.stderr)
+        assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
+    from conftest import write_mini_city
+
+    city = write_mini_city(tmp_path / "city")
+    victim = sorted((city / "images/test/database").iterdir())[3]
+    victim.write_bytes(victim.read_bytes()[:200])
+    done = geoloc(tmp_path, *TINY, f"data.path={city}")
+    assert done.returncode != 0
+    assert victim.name in done.stderr
+    assert "Traceback" not in done.stderr
+    run = only_run(tmp_path)
+    assert results_of(run)["status"] == "failed"
+    assert (run / "checkpoints" / "best.ckpt").is_file()  # what was trained before is kept
+
+
+def test_three_runs_in_the_same_second_get_three_folders(tmp_path):
+    """Field fault E1. The runs fail on purpose, since only their folders matter here."""
+    jobs = [geoloc(tmp_path, "task=test", "test_folders=[gone]", background=True) for _ in range(3)]
+    assert [job.wait() for job in jobs] == [2, 2, 2]
+    runs = list((tmp_path / "logs" / "default").iterdir())
+    assert len(runs) == 3
+    assert all(results_of(run)["status"] == "failed" for run in runs)
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_continued_and_ends_as_if_nothing_had_happened(tmp_path, mini_city, trained):
+    arguments = [*TINY, f"data.path={mini_city}", "optimizer=adamw", "aug=night", "scheduler=cosine"]
+    job = geoloc(tmp_path, *arguments, background=True)
+    last = None
+    while last is None and job.poll() is None:
+        last = next((tmp_path / "logs" / "default").glob("*/checkpoints/last.ckpt"), None)
+    job.kill()
+    job.wait()
+    run = only_run(tmp_path)
+    done = geoloc(tmp_path, f"resume={run.relative_to(tmp_path)}")
+    assert done.returncode == 0, done.stderr
+    assert only_run(tmp_path) == run
+    straight = trained[1]
+    for name in ("best", "last"):
+        ours, theirs = (
+            torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+            for folder in (run, straight)
+        )
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert (run / "metrics.csv").read_text() == (straight / "metrics.csv").read_text()
+    assert results_of(run)["domains"]["mini"]["recalls"] == results_of(straight)["domains"]["mini"]["recalls"]
+    again = geoloc(tmp_path, f"resume={run}")
+    assert again.returncode == 2
+    assert "that run has finished" in again.stderr
+
+
+@pytest.mark.slow
+def test_a_sweep_gives_a_folder_a_job_and_a_leaderboard_even_if_one_fails(tmp_path, mini_city):
+    base = [*TINY, f"data.path={mini_city}", "trainer.max_epochs=1"]
+    done = geoloc(tmp_path, "-m", *base, "optimizer=sgd,adamw", "aug=none,night")
+    assert done.returncode == 0, done.stderr
+    sweep = only_run(tmp_path)
+    assert sweep.name.endswith("_sweep")
+    assert sorted(path.name for path in sweep.iterdir() if path.is_dir()) == ["0", "1", "2", "3"]
+    with (sweep / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["optimizer"], row["aug"]) for row in rows} == {
+        (o, a) for o in ("sgd", "adamw") for a in ("none", "night")
+    }
+    assert all(row["status"] == "finished" for row in rows)
+    assert all(float(row["mini/R20"]) == 100 for row in rows)
+    failing = geoloc(tmp_path, "-m", *base, "name=failing", "miner.negatives=2,0", "logger=wandb_offline")
+    assert failing.returncode == 1
+    sweep = only_run(tmp_path, "failing")
+    with (sweep / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["miner.negatives"], row["status"]) for row in rows] == [("2", "finished"), ("0", "failed")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ["optimizer=sgd", "scheduler=plateau", "miner=full", "aug=color", "aggregator=gem", "logger=tensorboard"],
+        ["optimizer=asgd", "scheduler=step", "miner=random", "logger=wandb_offline", "backbone.cut=conv5"],
+        ["backbone=resnet50", "aug=night", "logger=[csv,tensorboard]"],
+        ["backbone=resnet101", "backbone.cut=conv5", "aggregator=gem"],
+        ["backbone=efficientnet_lite0", "loss.distance=squared_euclidean"],
+    ],
+)
+def test_the_other_choices_train_too(tmp_path, mini_city, choices):
+    base = [*TINY, f"data.path={mini_city}", "trainer.max_epochs=1"]
+    gem = "aggregator=gem" in choices
+    done = geoloc(tmp_path, *[key for key in base if not (gem and "clusters" in key)], *choices)
+    assert done.returncode == 0, done.stderr
+    run = only_run(tmp_path)
+    assert results_of(run)["domains"]["mini"]["queries"] == 6
+    if any("tensorboard" in choice for choice in choices):
+        assert list((run / "tensorboard").glob("events.*"))
+    if "logger=wandb_offline" in choices:
+        assert list((run / "wandb").glob("offline-run-*"))
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_recalls_of_one(tmp_path, mini_city, trained):
+    """Field fault C8: 12 database and 6 queries, uneven shares, padding samples."""
+    _, run, _ = trained
+    arguments = ["task=test", f"checkpoint={run}", f"test_folders=[{mini_city}]", "trainer.accelerator=cpu"]
+    done = geoloc(tmp_path, *arguments, "trainer=ddp", "infer_batch_size=4", "num_workers=0")
+    assert done.returncode == 0, done.stderr
+    two = only_run(tmp_path)
+    assert results_of(two)["domains"]["mini"]["recalls"] == results_of(run)["domains"]["mini"]["recalls"]
+    assert (two / "predictions/mini.csv").read_text() == (run / "predictions/mini.csv").read_text()
