@@ -72,6 +72,11 @@ def test_every_small_part_can_be_made(composed, group, choice):
         (["+radius.evil=1"], "radius.evil: no such key"),
         (["recall_values=[0,1]", "monitor=R1"], "recall_values: must be at least 1"),
         (["+trainer.limit_val_batches=2"], "trainer.limit_val_batches: recall on a part of a domain means nothing"),
+        (
+            ["miner.negatives=0"],
+            "miner: geoloc.mining.partial.Partial: queries_per_epoch (280) and negatives (0) must be",
+        ),
+        (["loss.margin=0"], "loss: geoloc.losses.triplet.Triplet: margin must be above 0, not 0"),
         (["name='a b'"], "name: string should match pattern"),
         (["data=folder"], "data.path: must be given, such as data.path=VALUE"),
         (["checkpoint=[1]"], "checkpoint: input should be a valid string, not [1]"),

@@ -214,7 +214,8 @@ def test_a_sweep_gives_a_folder_a_job_and_a_leaderboard_even_if_one_fails(tmp_pa
     assert all(row["status"] == "finished" for row in rows)
     assert all(float(row["mini/R20"]) == 100 for row in rows)
     failing = geoloc(tmp_path, "-m", *base, "name=failing", "miner.negatives=2,0", "logger=wandb_offline")
-    assert failing.returncode == 1
+    assert failing.returncode == 2, failing.stderr
+    assert "error: miner: " in failing.stderr
     sweep = only_run(tmp_path, "failing")
     with (sweep / "leaderboard.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -254,4 +255,9 @@ def test_two_processes_give_the_recalls_of_one(tmp_path, mini_city, trained):
     assert done.returncode == 0, done.stderr
     two = only_run(tmp_path)
     assert results_of(two)["domains"]["mini"]["recalls"] == results_of(run)["domains"]["mini"]["recalls"]
-    assert (two / "predictions/mini.csv").read_text() == (run / "predictions/mini.csv").read_text()
+    ours, theirs = (list(csv.DictReader((r / "predictions/mini.csv").read_text().splitlines())) for r in (two, run))
+    # Convolutions round differently with the number of images at hand, so distances agree to their last digit only.
+    assert [float(row.pop("distance")) for row in ours] == pytest.approx(
+        [float(row.pop("distance")) for row in theirs], abs=2e-6
+    )
+    assert ours == theirs

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from typing import Any, get_type_hints
 
 import hydra
+from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from geoloc.errors import InputError
 
 TASKS = ("train", "test")
 # Arguments that are given when the object is made, after the config has been read.
@@ -202,6 +205,17 @@ def _of_combinations(content: dict[str, Any]) -> list[str]:
         found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
     limited = [key for key in ("limit_val_batches", "limit_test_batches") if key in content["trainer"]]
     found += [f"trainer.{key}: recall on a part of a domain means nothing; use a smaller domain" for key in limited]
+    return found or _of_small_parts(content)
+
+
+def _of_small_parts(content: dict[str, Any]) -> list[str]:
+    """What the constructors of the cheap parts refuse; found out now and not after the data has been read."""
+    found = []
+    for group in ("loss", "miner", "aug", "index"):
+        try:
+            instantiate(content[group])
+        except InputError as error:
+            found += [f"{group}: {problem}" for problem in error.problems]
     return found
 
 
@@ -211,7 +225,15 @@ def instantiate(node: dict[str, Any], **given: Any) -> Any:
     Args:
         node: With `_target_` and arguments; `_partial_: true` gives a function that waits for the rest.
         **given: Arguments that are only known at run time.
+
+    Raises:
+        InputError: The object's constructor refuses the values.
     """
     if not node or node.get("_target_") is None:
         return None
-    return hydra.utils.instantiate(node, **given, _convert_="all")
+    try:
+        return hydra.utils.instantiate(node, **given, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        raise InputError(f"{node['_target_']}: {str(error.__cause__).splitlines()[0]}") from error

@@ -5,6 +5,7 @@ Exit code 0: the job was done. 2: wrong config or input, one line a problem. 1: 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -64,7 +65,7 @@ def run_job(cfg: DictConfig) -> float | None:
 
     found = problems(cfg)
     if found:
-        raise InputError(*found)
+        _refuse(found)
     job = _job(cfg)
     try:
         return _do(job)
@@ -73,6 +74,23 @@ def run_job(cfg: DictConfig) -> float | None:
         raise
     finally:
         _close(job, failed=sys.exc_info()[0] is not None)
+
+
+def _refuse(found: list[str]) -> None:
+    """Leave word in the run's folder, so that a sweep's leaderboard tells of this job too, and stop."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    content = {"status": "failed", "error": "; ".join(found)}
+    (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    _update_leaderboard(folder)
+    raise InputError(*found)
+
+
+def _update_leaderboard(folder: Path) -> None:
+    """Bring the sweep's leaderboard up to date; nothing to do for a single run."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        from geoloc.report.leaderboard import write_leaderboard
+
+        write_leaderboard(folder.parent)
 
 
 def _job(cfg: DictConfig) -> Job:
@@ -134,10 +152,7 @@ def _close(job: Job, failed: bool) -> None:
         wandb.finish(exit_code=int(failed))
     for handler in list(logging.getLogger("geoloc").handlers):
         logging.getLogger("geoloc").removeHandler(handler)
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        from geoloc.report.leaderboard import write_leaderboard
-
-        write_leaderboard(job.folder.parent)
+    _update_leaderboard(job.folder)
 
 
 def _refuse_drift(cfg: DictConfig, old_run: Path, typed: Sequence[str]) -> None:
