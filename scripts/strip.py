@@ -1,4 +1,6 @@
-"""Write pictures of predictions: python scripts/strip.py RUN DOMAIN OUT.jpg [ROW ...]
+"""Write pictures of predictions.
+
+    python scripts/strip.py RUN DOMAIN OUT.jpg [ROW ...]
 
 Without rows, six queries spread over the domain are taken. The picture in the README was made with it.
 """
