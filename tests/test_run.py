@@ -3,45 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-
-TINY = [
-    "data=folder",
-    "image_size=[64,64]",
-    "backbone.weights=none",
-    "aggregator.clusters=4",
-    "miner.queries_per_epoch=4",
-    "miner.negatives=2",
-    "trainer=cpu",
-    "trainer.max_epochs=2",
-    "trainer.check_val_every_n_epoch=1",
-    "trainer.enable_progress_bar=false",
-    "num_workers=0",
-]
-
-
-def geoloc(folder: Path, *arguments: str, background: bool = False) -> subprocess.Popen | subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "geoloc.run", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    if background:
-        return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
-def only_run(folder: Path, name: str = "default") -> Path:
-    (run,) = (folder / "logs" / name).iterdir()
-    return run
-
-
-def results_of(run: Path) -> dict:
-    return json.loads((run / "results.json").read_text())
+from command_line import TINY, geoloc, only_run, results_of, start
 
 
 @pytest.fixture(scope="module")
@@ -148,14 +113,15 @@ def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
 
 
 def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
-    from conftest import write_mini_city
+    from mini import write_mini_city
 
     city = write_mini_city(tmp_path / "city")
     victim = sorted((city / "images/test/database").iterdir())[3]
     victim.write_bytes(victim.read_bytes()[:200])
-    done = geoloc(tmp_path, *TINY, f"data.path={city}")
-    assert done.returncode != 0
-    assert victim.name in done.stderr
+    done = geoloc(tmp_path, *TINY, f"data.path={city}", "num_workers=2")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: {victim}: cannot be read as an image")
     assert "Traceback" not in done.stderr
     run = only_run(tmp_path)
     assert results_of(run)["status"] == "failed"
@@ -164,7 +130,7 @@ def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
 
 def test_three_runs_in_the_same_second_get_three_folders(tmp_path):
     """Field fault E1. The runs fail on purpose, since only their folders matter here."""
-    jobs = [geoloc(tmp_path, "task=test", "test_folders=[gone]", background=True) for _ in range(3)]
+    jobs = [start(tmp_path, "task=test", "test_folders=[gone]") for _ in range(3)]
     assert [job.wait() for job in jobs] == [2, 2, 2]
     runs = list((tmp_path / "logs" / "default").iterdir())
     assert len(runs) == 3
@@ -174,7 +140,7 @@ def test_three_runs_in_the_same_second_get_three_folders(tmp_path):
 @pytest.mark.slow
 def test_a_killed_run_is_continued_and_ends_as_if_nothing_had_happened(tmp_path, mini_city, trained):
     arguments = [*TINY, f"data.path={mini_city}", "optimizer=adamw", "aug=night", "scheduler=cosine"]
-    job = geoloc(tmp_path, *arguments, background=True)
+    job = start(tmp_path, *arguments)
     last = None
     while last is None and job.poll() is None:
         last = next((tmp_path / "logs" / "default").glob("*/checkpoints/last.ckpt"), None)

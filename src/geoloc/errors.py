@@ -10,5 +10,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, *problems: str) -> None:
+        # torch raises an error of a loader's worker again, with the worker's whole traceback as its message.
+        problems = tuple(text.rpartition("InputError: ")[2].strip() for text in problems)
         super().__init__("\n".join(problems))
         self.problems = problems

@@ -109,6 +109,7 @@ def _job(cfg: DictConfig) -> Job:
     # What libraries deprecate is for the people who build geoloc, and tests show it to them.
     for category in (DeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)
+    warnings.filterwarnings("ignore", "Found .* in eval mode at the start of training")  # frozen layers, on purpose
     logging.getLogger("geoloc").addHandler(Collector(job.warnings))
     if content["resume"]:
         _refuse_drift(cfg, Path(content["resume"]), hydra_config.overrides.task)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import write_side
+from mini import write_side
 from torch.utils.data import DataLoader
 
 from geoloc.data.augment import Chain, Noise
@@ -87,7 +87,7 @@ def test_the_query_photo_in_the_database_is_found(tmp_path):
 
 
 def test_the_same_exposure_under_two_encodings_is_found(tmp_path):
-    from conftest import name_of, write_image
+    from mini import name_of, write_image
 
     base = tmp_path / "images/test"
     write_image(base / "queries" / name_of(500_000, tag="p1", time="20240101_1200"), 1, noise=1)

@@ -133,7 +133,8 @@ class TestFiles:
 
 class TestPlan:
     def test_default_sizes(self) -> None:
-        assert 1800 < default_plan(1).images < 2000
+        # 9 x (11 x 4 + 33) to train, 6 x (12 x 4 + 2 x 20) to validate, 9 x (12 x 4 + 2 x 28) to test
+        assert default_plan(1).images == 693 + 528 + 936
         assert default_plan(100).images == 100 * default_plan(1).images
 
     def test_splits_and_streets_are_far_apart(self) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import write_image
+from mini import write_image
 from PIL import Image
 
 from geoloc.data.images import read_image, resize, to_tensor

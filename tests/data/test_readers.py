@@ -2,7 +2,7 @@ import logging
 
 import numpy as np
 import pytest
-from conftest import name_of, write_image, write_side
+from mini import name_of, write_image, write_side
 
 from geoloc.data.domains import folder, metric_name
 from geoloc.data.readers import find_images, read_places

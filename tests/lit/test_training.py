@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 import torch
+from pytorch_lightning.callbacks import Callback
 from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.data.augment import Chain, Exposure
 from geoloc.lit.checkpoints import EpochTable, best_checkpoint, last_checkpoint
+from geoloc.lit.datamodule import clamp_workers
 from geoloc.lit.initialise import Initialise
 from geoloc.mining.full import Full
 
@@ -87,3 +91,32 @@ def test_training_finds_the_places(mini_city, tmp_path):
     rows = (tmp_path / "metrics.csv").read_text().splitlines()
     losses = [float(row.split(",")[rows[0].split(",").index("train/loss")]) for row in rows[1:]]
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_last_batch_is_trained_on_even_if_it_is_not_full(mini_city, tmp_path):
+    """Field fault B4: 6 tuples in batches of 4 are two steps, in batches of 1 six, in batches of 100 one."""
+    for size, steps in ((4, 2), (1, 6), (100, 1)):
+        trainer = tiny_trainer(tmp_path, [miner(tmp_path, queries=6)], 1)
+        data = tiny_data(mini_city, train_batch_size=size)
+        trainer.fit(tiny_module(tiny_net(), tmp_path), datamodule=data)
+        assert trainer.global_step == steps
+
+
+def test_open_files_do_not_grow_over_epochs(mini_city, tmp_path):
+    """Field fault D3: every epoch builds new loaders with new workers."""
+    counts = []
+
+    class Count(Callback):
+        def on_train_epoch_end(self, trainer, module):
+            counts.append(len(list(Path("/proc/self/fd").iterdir())))
+
+    trainer = tiny_trainer(tmp_path, [miner(tmp_path), Count()], 6)
+    trainer.fit(tiny_module(tiny_net(), tmp_path), datamodule=tiny_data(mini_city, num_workers=1))
+    assert counts[-1] <= counts[1]
+
+
+def test_more_workers_than_cores_are_cut_down(monkeypatch, caplog):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    assert clamp_workers(8) == 2
+    assert "num_workers=8 is more than the 2 cores here; using 2" in caplog.text
+    assert [clamp_workers(n) for n in (0, 1, None)] == [0, 1, 2]

@@ -141,7 +141,7 @@ def test_state_of_the_callback_can_be_read_safely(tiny, tmp_path):
 
 
 def test_random_weights_get_measured_statistics_and_trained_ones_keep_theirs(mini_city):
-    net = tiny_net()
+    net = tiny_net().train()
     data = tiny_data(mini_city, infer_batch_size=18)
     domain = data.train_domain
     images = torch.stack([data.photos(domain).dataset[row][0] for row in range(18)])

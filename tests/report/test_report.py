@@ -1,0 +1,106 @@
+import csv
+import json
+
+import numpy as np
+import yaml
+from mini import write_side
+from PIL import Image
+
+from geoloc.data.domains import folder
+from geoloc.predictions import Predictions
+from geoloc.report.figures import QUERY, RIGHT, WRONG, strip
+from geoloc.report.leaderboard import write_leaderboard
+from geoloc.report.page import write_page
+from geoloc.report.predictions import write_predictions
+
+
+def test_predictions_by_hand(mini_city, tmp_path):
+    domain = folder(mini_city)
+    ids = np.array([[0, 11], *[[row, 0] for row in range(1, 6)]])
+    found = Predictions(ids, np.full(ids.shape, 0.5, np.float32), 12)
+    correct = np.zeros(ids.shape, bool)
+    correct[0, 0] = True
+    write_predictions(tmp_path / "deep" / "p.csv", domain, found, correct)
+    with (tmp_path / "deep" / "p.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # Query 0 stands 2 m east of database image 0, and 502 m west of image 11 (5 x 100 + 4 - 2).
+    assert rows[0] == {
+        "query": domain.queries.names[0],
+        "rank": "1",
+        "database": domain.database.names[0],
+        "distance": "0.500000",
+        "meters": "2.00",
+        "correct": "1",
+    }
+    assert (rows[1]["rank"], rows[1]["meters"], rows[1]["correct"]) == ("2", "502.00", "0")
+    assert len(rows) == 12
+
+
+def test_frames_of_a_strip(tmp_path):
+    query, *found = write_side(tmp_path, [500_000, 500_100, 500_200])
+    row = strip(query, found, [True, False], tile=(40, 30), gap=2)
+    assert row.size == (3 * 40 + 2 * 4, 30)
+    assert [row.getpixel((x, 0)) for x in (0, 46, 88)] == [QUERY, RIGHT, WRONG]
+
+
+def test_pictures_of_odd_files_are_drawn(tmp_path):
+    """Field fault A5: whatever can be trained on can be drawn."""
+    paths = []
+    for mode in ("L", "LA", "RGBA", "P"):
+        paths.append(tmp_path / f"{mode}.png")
+        Image.new(mode, (9, 5)).save(paths[-1])
+    assert strip(paths[0], paths[1:], [True] * 3).mode == "RGB"
+
+
+def write_job(folder, overrides, status, r1=None):
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+    domains = {} if r1 is None else {"day": {"recalls": {"1": r1}}}
+    (folder / "results.json").write_text(json.dumps({"status": status, "domains": domains}))
+
+
+def test_leaderboard_is_sorted_and_tells_failures(tmp_path):
+    write_job(tmp_path / "0", ["optimizer=sgd", "data.path=a=b"], "finished", 40.0)
+    write_job(tmp_path / "1", ["optimizer=adam"], "failed")
+    write_job(tmp_path / "2", ["optimizer=adamw"], "finished", 60.0)
+    (tmp_path / "3").mkdir()  # a job that has not begun
+    with write_leaderboard(tmp_path).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["job"], row["status"], row["day/R1"]) for row in rows] == [
+        ("2", "finished", "60.00"),
+        ("0", "finished", "40.00"),
+        ("1", "failed", ""),
+    ]
+    assert rows[1]["data.path"] == "a=b"
+
+
+def test_names_of_files_are_escaped_in_the_page(tmp_path, mini_city):
+    domain = folder(mini_city)
+    ids = np.arange(12)[None].repeat(6, axis=0)
+    found = Predictions(ids, np.zeros(ids.shape, np.float32), 12)
+    write_predictions(tmp_path / "predictions" / "mini.csv", domain, found, np.zeros(ids.shape, bool))
+    facts = {
+        "recalls": {"1": 0.0},
+        "ci95": {"1": [0, 40]},
+        "queries": 6,
+        "answerable": 6,
+        "database": 12,
+        "radius_m": 25,
+        "folders": {"database": str(domain.database.root), "queries": str(domain.queries.root)},
+    }
+    node = {"_target_": "a.B"}
+    model = {"backbone": node, "aggregator": node, "parameters": 1, "flops": 1, "size_mb": 1, "descriptor_dim": 1}
+    results = {
+        "task": "test",
+        "status": "finished",
+        "domains": {"mini": facts},
+        "model": {**model, "image_size": [1, 2], "weights": "none"},
+        "warnings": ["<script>alert(1)</script>"],
+        "seconds": {"test": 1.0},
+        "environment": {"seed": 0, "device": "cpu", "command": "x", "packages": {}, "git": None},
+    }
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    page = write_page(tmp_path).read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert page.count("<img ") == 4  # four wrong queries are shown, and there is no right one

@@ -1,0 +1,79 @@
+"""What the README shows is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from command_line import TINY, geoloc, only_run, results_of
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def block(after: str) -> str:
+    """The first code block after a text."""
+    return re.search(r"```\w*\n(.*?)```", README[README.index(after) :], re.S).group(1)
+
+
+def test_links_lead_somewhere():
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_choices_that_are_named_exist():
+    named = re.findall(r"`?(\w+)=([\w,]+)`", README)
+    for group, choices in named:
+        if (ROOT / "conf" / group).is_dir():
+            for choice in choices.split(","):
+                assert (ROOT / "conf" / group / f"{choice}.yaml").is_file(), f"{group}={choice}"
+
+
+@pytest.mark.slow
+def test_the_aggregator_of_the_tutorial_trains_and_is_loaded_again(tmp_path, mini_city):
+    mine = tmp_path / "mine"
+    (mine / "conf" / "aggregator").mkdir(parents=True)
+    (mine / "mean_std.py").write_text(block("here in `mine/mean_std.py`"))
+    (mine / "conf" / "aggregator" / "mean_std.yaml").write_text(block("Name it in"))
+    command = block("Use it:").strip()
+    assert command.startswith("PYTHONPATH=mine python -m geoloc.run experiment=quick aggregator=mean_std")
+    search = re.search(r'"(hydra\.searchpath=.*?)"', command).group(1).replace("$PWD", str(tmp_path))
+    tiny = [key for key in TINY if "clusters" not in key]
+    typed = [*tiny, f"data.path={mini_city}", "aggregator=mean_std", search]
+    done = geoloc(tmp_path, *typed, PYTHONPATH=str(mine))
+    assert done.returncode == 0, done.stderr
+    run = only_run(tmp_path)
+    assert results_of(run)["model"]["descriptor_dim"] == 512
+    test = [
+        "task=test",
+        f"checkpoint={run}",
+        f"test_folders=[{mini_city}]",
+        "aggregator=mean_std",
+        search,
+        "name=again",
+    ]
+    again = geoloc(tmp_path, *test, PYTHONPATH=str(mine))
+    assert again.returncode == 0, again.stderr
+    assert (
+        results_of(only_run(tmp_path, "again"))["domains"]["mini"]["recalls"]
+        == results_of(run)["domains"]["mini"]["recalls"]
+    )
+
+
+def test_the_python_example_of_loading(tmp_path):
+    import geoloc as package
+    from geoloc.net import DescriptorNet
+
+    nodes = {
+        group: yaml.safe_load((ROOT / "conf" / group / f"{name}.yaml").read_text())
+        for group, name in (("backbone", "resnet18"), ("aggregator", "gem"))
+    }
+    nodes["backbone"]["weights"] = "none"
+    DescriptorNet.from_spec({**nodes, "image_size": [64, 64]}).save(tmp_path)
+    code = block("reads without Lightning or Hydra").replace('"logs/default/2026-01-31_12-00-00"', repr(str(tmp_path)))
+    names = {"images": torch.zeros(2, 3, 64, 64, dtype=torch.uint8)}
+    exec(code, names)
+    assert names["descriptors"].shape == (2, 256)
+    assert names["geoloc"] is package
