@@ -74,7 +74,7 @@ def test_every_small_part_can_be_made(composed, group, choice):
         (["+trainer.limit_val_batches=2"], "trainer.limit_val_batches: recall on a part of a domain means nothing"),
         (
             ["miner.negatives=0"],
-            "miner: geoloc.mining.partial.Partial: queries_per_epoch (280) and negatives (0) must be",
+            "miner: geoloc.mining.partial.Partial: queries_per_epoch (240) and negatives (0) must be",
         ),
         (["loss.margin=0"], "loss: geoloc.losses.triplet.Triplet: margin must be above 0, not 0"),
         (["name='a b'"], "name: string should match pattern"),

@@ -68,3 +68,5 @@ class DescriptorStore:
         """Delete the files."""
         for path in (self.path, self.flags_path):
             path.unlink(missing_ok=True)
+        if not any(self.path.parent.iterdir()):
+            self.path.parent.rmdir()

@@ -119,7 +119,8 @@ def network(job: Job) -> DescriptorNet:
     """The network of the checkpoint if one is given, else a new one with its pretrained weights."""
     if job.cfg["checkpoint"]:
         return load_network(job.cfg["checkpoint"], network_spec(job), job.typed)
-    return DescriptorNet.from_spec(network_spec(job))
+    # A resumed run gets all its weights from the checkpoint.
+    return DescriptorNet.from_spec(network_spec(job), load=not job.cfg["resume"])
 
 
 def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -> PlaceDataModule:

@@ -44,6 +44,7 @@ def do(job: Job) -> float:
     seconds |= {"train": time.perf_counter() - start, "of which mining": mining.seconds}
     if not trainer.fast_dev_run:  # type: ignore[attr-defined]
         net.load_state_dict(load_network(kept.best_model_path, {}, set()).state_dict())
+        facts["weights"] = f"trained by this run, {Path(kept.best_model_path).name}; started from {facts['weights']}"
         if trainer.is_global_zero:
             net.save(job.folder, {"weights": facts["weights"], "command": job.command})
     recall = judge(job, trainer, module, data, facts, seconds)
