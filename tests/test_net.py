@@ -118,7 +118,7 @@ def test_a_checkpoint_says_what_it_is(tmp_path, caplog):
     wanted = spec_of(aggregator__clusters=64, size=(480, 640))
     with caplog.at_level("INFO", "geoloc"):
         loaded = load_network(path, wanted, typed=set())
-    assert "best.ckpt (5 epochs trained)" in caplog.text
+    assert "best.ckpt (epochs trained: 5)" in caplog.text
     assert loaded.image_size == (64, 96)
     batch = images(2, 3, 64, 96)
     assert torch.equal(loaded.describe(batch), net.describe(batch))

@@ -69,38 +69,55 @@ def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str]) -
     agree with it. A plain state dict must fit the network of the config.
 
     Args:
-        path: See `read_checkpoint`.
+        path: A run's folder, its `model.safetensors`, or see `read_checkpoint`.
         wanted: The config's `backbone`, `aggregator` and `image_size`.
-        typed: Which of these the user typed.
+        typed: Dotted keys that the user typed, such as {"backbone.cut", "image_size"}.
 
     Raises:
         InputError: One line that says what does not agree.
     """
-    if (Path(path) / SPEC_FILE).is_file():
-        net = DescriptorNet.load(path)
-        _agree(f"{path}", net.spec, wanted, typed)
-        log.info("network: %s", path)
-        return net
-    found = read_checkpoint(path)
-    if found.spec is not None:
-        _agree(f"checkpoint={found.path}", found.spec, wanted, typed)
-    spec = found.spec or wanted
-    if "image_size" in typed:
-        spec = {**spec, "image_size": wanted["image_size"]}
-    net = DescriptorNet.from_spec(spec, load=False)
-    load_exactly(net, found.state, f"checkpoint={found.path}")
-    trained = "a plain state dict" if found.epoch is None else f"{found.epoch} epochs trained"
-    log.info("network: %s (%s)", found.path, trained)
+    folder = Path(path).parent if Path(path).suffix == ".safetensors" else Path(path)
+    if (folder / SPEC_FILE).is_file():
+        net, about = DescriptorNet.load(folder), "of a finished run"
+        _agree(f"checkpoint={path}", net.spec, wanted, typed)
+        spec = net.spec
+    else:
+        found = read_checkpoint(path)
+        path, spec = found.path, dict(found.spec or wanted)
+        if found.spec is not None:
+            _agree(f"checkpoint={path}", spec, wanted, typed)
+        net = DescriptorNet.from_spec(spec, load=False)
+        load_exactly(net, found.state, f"checkpoint={path}")
+        about = "a plain state dict" if found.epoch is None else f"epochs trained: {found.epoch}"
+    if typed & {"backbone.freeze", "image_size"}:
+        net = _changed(net, wanted, typed)
+    if "backbone.weights" in typed:
+        log.warning("backbone.weights has no effect: all weights come from checkpoint=%s", path)
+    log.info("network: %s (%s)", path, about)
     return net
 
 
+def _changed(net: DescriptorNet, wanted: Mapping[str, Any], typed: set[str]) -> DescriptorNet:
+    """The same network with another image size or other frozen layers, where these were typed."""
+    spec = dict(net.spec)
+    if "image_size" in typed:
+        spec["image_size"] = wanted["image_size"]
+    if "backbone.freeze" in typed:
+        spec["backbone"] = {**spec["backbone"], "freeze": wanted["backbone"]["freeze"]}
+    changed = DescriptorNet.from_spec(spec, load=False)
+    changed.load_state_dict(net.state_dict())
+    return changed
+
+
 def _agree(source: str, spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]) -> None:
-    """Refuse a typed backbone or aggregator that is not the checkpoint's."""
-    ignored = {"weights", "freeze"}  # where training starts from, not what the network is
-    for part in sorted(typed & {"backbone", "aggregator"}):
-        have = {key: value for key, value in spec[part].items() if key not in ignored}
-        want = {key: value for key, value in wanted[part].items() if key not in ignored}
-        if have != want:
-            keys = [key for key in sorted(have.keys() | want.keys()) if have.get(key) != want.get(key)]
-            differ = ", ".join(f"{key} is {have.get(key)} there and {want.get(key)} here" for key in keys)
+    """Refuse what was typed of backbone or aggregator if it is not the checkpoint's."""
+    for part in ("backbone", "aggregator"):
+        keys = spec[part].keys() | wanted.get(part, {}).keys()
+        # Where training starts from and what it freezes is not what the network is.
+        asked = {key for key in keys - {"weights", "freeze"} if part in typed or f"{part}.{key}" in typed}
+        wrong = [key for key in sorted(asked) if spec[part].get(key) != wanted[part].get(key)]
+        if wrong:
+            differ = ", ".join(
+                f"{key} is {spec[part].get(key)} there and {wanted[part].get(key)} here" for key in wrong
+            )
             raise InputError(f"{source}: another {part} than typed ({differ}); leave {part} out to take the file's")

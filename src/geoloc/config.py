@@ -5,9 +5,10 @@ The schema of a node is the signature of the class that it names under `_target_
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import hydra
@@ -15,60 +16,26 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from geoloc.errors import InputError
+from geoloc.messages import did_you_mean
+from geoloc.resume import flat
+from geoloc.settings import Settings
 
 TASKS = ("train", "test")
+SET_BY_US = (
+    "logger",
+    "callbacks",
+    "default_root_dir",
+    "reload_dataloaders_every_n_epochs",
+    "num_sanity_val_steps",
+    "log_every_n_steps",
+    "enable_model_summary",
+    "deterministic",
+)
 # Arguments that are given when the object is made, after the config has been read.
 GIVEN = {"backbone": {"load"}, "aggregator": {"in_channels"}}
-
-
-class Radius(BaseModel, extra="forbid"):
-    """Distances in metres."""
-
-    positive: float = Field(gt=0)
-    negative: float = Field(gt=0)
-    eval: float = Field(gt=0)
-
-
-class Settings(BaseModel, extra="forbid"):
-    """The plain top-level keys of conf/config.yaml with their types. Groups stay mappings here."""
-
-    name: str = Field(pattern=r"^[\w.+-]+$")
-    seed: int = Field(ge=-1)
-    checkpoint: str | None
-    resume: str | None
-    pretrained: str
-    image_size: tuple[int, int]
-    train_batch_size: int = Field(ge=1)
-    infer_batch_size: int = Field(ge=1)
-    num_workers: int | None = Field(ge=0)
-    radius: Radius
-    recall_values: list[int] = Field(min_length=1)
-    monitor: str = Field(pattern=r"^R\d+$")
-    patience: int = Field(ge=1)
-    saved_predictions: int = Field(ge=1)
-    keep_descriptors: bool
-    val_folder: str | None
-    test_folders: list[str] | None
-    task: str
-    lr: dict[str, float]
-    pool: int = Field(ge=1)
-    data: dict[str, Any]
-    val: dict[str, Any]
-    test: dict[str, Any]
-    paths: dict[str, Any]
-    backbone: dict[str, Any]
-    aggregator: dict[str, Any]
-    loss: dict[str, Any]
-    miner: dict[str, Any]
-    optimizer: dict[str, Any]
-    scheduler: dict[str, Any]
-    aug: dict[str, Any]
-    index: dict[str, Any]
-    trainer: dict[str, Any]
-    logger: dict[str, Any]
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -76,18 +43,6 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     content = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
-
-
-def flat(content: Any, path: str = "") -> dict[str, Any]:
-    """Nested dicts as {dotted key: value}.
-
-    Example:
-        >>> flat({"radius": {"eval": 25}, "seed": 0})
-        {'radius.eval': 25, 'seed': 0}
-    """
-    if not isinstance(content, dict) or not content:
-        return {path: content}
-    return {k: v for key, value in content.items() for k, v in flat(value, f"{path}.{key}".lstrip(".")).items()}
 
 
 def problems(cfg: DictConfig) -> list[str]:
@@ -122,13 +77,13 @@ def _line(item: Any, known: list[str]) -> str:
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{key}: no such key{did_you_mean(key, known)}"
-    return f"{key}: {item['msg'].lower()}, not {item['input']!r}"
+    if key.startswith("image_size"):
+        return "image_size: must be [height, width] in whole pixels, such as [480, 640]"
+    return f"{key}: {_lower(item['msg'])}, not {item['input']!r}"
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
-    """'; did you mean x?' for the known word that is nearest, or nothing."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
 
 
 def nodes(content: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -183,7 +138,7 @@ def _of_values(path: str, called: Any, given: dict[str, Any]) -> list[str]:
         try:
             TypeAdapter(hints[key], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
         except ValidationError as error:
-            wanted = sorted({item["msg"].lower() for item in error.errors()})
+            wanted = sorted({_lower(item["msg"]) for item in error.errors()})
             found.append(f"{path}.{key}: {' or '.join(wanted)}, not {value!r}")
         except Exception:  # pydantic has no schema for the annotation
             continue
@@ -203,19 +158,53 @@ def _of_combinations(content: dict[str, Any]) -> list[str]:
         found.append("radius.positive: must not exceed radius.negative, or positives would be mined as negatives")
     if min(content["image_size"]) < 32:
         found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
-    limited = [key for key in ("limit_val_batches", "limit_test_batches") if key in content["trainer"]]
-    found += [f"trainer.{key}: recall on a part of a domain means nothing; use a smaller domain" for key in limited]
-    return found or _of_small_parts(content)
+    if content["checkpoint"] and not Path(content["checkpoint"]).exists():
+        found.append(f"checkpoint={content['checkpoint']}: no such file")
+    return found + _of_trainer(content["trainer"]) or _of_small_parts(content)
+
+
+def _of_trainer(trainer: dict[str, Any]) -> list[str]:
+    """Trainer settings under which numbers would be wrong, or which geoloc sets itself."""
+    limited = [key for key in ("limit_val_batches", "limit_test_batches") if key in trainer]
+    found = [f"trainer.{key}: recall on a part of a domain means nothing; use a smaller domain" for key in limited]
+    found += [f"trainer.{key}: is set by geoloc itself" for key in SET_BY_US if key in trainer]
+    every = trainer["check_val_every_n_epoch"]
+    if not isinstance(every, int) or every < 1:
+        found.append(f"trainer.check_val_every_n_epoch: must be a number of epochs, at least 1, not {every!r}")
+    if not isinstance(trainer["max_epochs"], int) or trainer["max_epochs"] < 1:
+        found.append(f"trainer.max_epochs: must be at least 1, not {trainer['max_epochs']!r}")
+    if str(trainer["precision"]) in ("16-true", "bf16-true"):
+        found.append(f"trainer.precision: {trainer['precision']} is not supported; use bf16-mixed or 16-mixed")
+    return found
 
 
 def _of_small_parts(content: dict[str, Any]) -> list[str]:
     """What the constructors of the cheap parts refuse; found out now and not after the data has been read."""
+    from torch import nn
+
+    def optimizer() -> Any:
+        return instantiate(content["optimizer"])([nn.Parameter()])
+
+    def scheduler() -> None:
+        make = instantiate(content["scheduler"])
+        if make is not None:
+            make(optimizer())
+
+    tries: dict[str, Callable[[], Any]] = {
+        group: partial(instantiate, content[group]) for group in ("loss", "miner", "aug", "index")
+    }
+    # On one device: several would make connections already now.
+    tries["trainer"] = partial(instantiate, {**content["trainer"], "devices": 1, "strategy": "auto"}, logger=False)
+    tries |= {"optimizer": optimizer, "scheduler": scheduler}
     found = []
-    for group in ("loss", "miner", "aug", "index"):
+    for group, attempt in tries.items():
         try:
-            instantiate(content[group])
-        except InputError as error:
-            found += [f"{group}: {problem}" for problem in error.problems]
+            attempt()
+        except (ValueError, TypeError) as error:
+            problems = error.problems if isinstance(error, InputError) else [str(error).splitlines()[0]]
+            found += [f"{group}: {problem}" for problem in problems]
+            if group == "optimizer":
+                break
     return found
 
 

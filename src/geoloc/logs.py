@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
+
+
+def message_of(record: logging.LogRecord) -> str:
+    r"""A record's message; of a warning of Python's, only what it says and not where it was raised.
+
+    Example:
+        >>> text = "/lib/x.py:3: UserWarning: mind the gap\n  warn(...)"
+        >>> message_of(logging.LogRecord("py.warnings", logging.WARNING, "", 0, "%s", (text,), None))
+        'mind the gap'
+    """
+    text = record.getMessage().strip()
+    found = re.match(r".*?:\d+: \w*Warning: (.*)", text) if record.name == "py.warnings" else None
+    return found.group(1) if found else text
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -10,7 +24,7 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        text = record.getMessage()
+        text = message_of(record)
         return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
 
 
@@ -27,6 +41,6 @@ class Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the record's text, once."""
-        text = record.getMessage()
+        text = message_of(record)
         if text not in self.texts:
             self.texts.append(text)

@@ -118,7 +118,10 @@ def _make(node: Mapping[str, Any], **given: Any) -> Any:
     module, _, name = node["_target_"].rpartition(".")
     # A model.yaml may come from a stranger: it chooses among network classes, and imports or calls nothing else.
     if not module.startswith("geoloc.") and module not in sys.modules:
-        raise InputError(f"{node['_target_']}: import {module} yourself before a network that uses it is loaded")
+        raise InputError(
+            f"{node['_target_']}: import {module} yourself before a network that uses it is loaded; on the command line"
+            " name its yaml again, such as aggregator=..., with hydra.searchpath"
+        )
     made_by = getattr(import_module(module), name, None)
     if not (isinstance(made_by, type) and issubclass(made_by, nn.Module)):
         raise InputError(f"{node['_target_']}: not a network class")

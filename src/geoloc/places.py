@@ -81,7 +81,7 @@ class PlaceSet:
             why = f"lies outside UTM (easting {EASTING[0]:.0f}-{EASTING[1]:.0f} m, northing 0-{NORTHING[1]:.0f} m)"
         raise InputError(
             f"{self.root}: {_examples(self.names[bad])}: position ({east[row]:g}, {north[row]:g}) {why}"
-            " (positions in a local metric frame: say coordinates=local)"
+            " (positions in a local metric frame: coordinates=local)"
         )
 
     def __len__(self) -> int:

@@ -8,25 +8,38 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from geoloc.errors import InputError
+from geoloc.messages import one_line, say
+from geoloc.resume import lock_run, refuse_drift, resumed_arguments
 
 if TYPE_CHECKING:
     from geoloc.tasks.job import Job
 
 log = logging.getLogger(__name__)
+# What ended a single run.
+FAILURES: list[Exception] = []
+# Loggers whose warnings are kept in results.json.
+COLLECTED = ("geoloc", "py.warnings")
+# Lightning's advice that does not hold here: layers are frozen on purpose, and recalls are exact on several devices.
+BESIDE_THE_POINT = (
+    "Found .* in eval mode",
+    ".*sync_dist=True",
+    "Using `DistributedSampler`",
+    "Checkpoint directory .* exists",
+)
 
 
 def conf_folder() -> Path:
@@ -61,27 +74,41 @@ OmegaConf.register_new_resolver("new_folder", new_folder, use_cache=True)
 @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
 def run_job(cfg: DictConfig) -> float | None:
     """One job in its folder; Hydra has composed `cfg` and made the folder."""
+    try:
+        return _run(cfg)
+    except Exception as error:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise
+        FAILURES.append(error)  # Hydra would add a line of its own to ours
+        return None
+
+
+def _run(cfg: DictConfig) -> float | None:
     from geoloc.config import problems
 
     found = problems(cfg)
     if found:
         _refuse(found)
     job = _job(cfg)
+    failed = True
     try:
-        return _do(job)
+        result = _do(job)
+        failed = False
     except BaseException as error:
         _note_failure(job, error)
         raise
     finally:
-        _close(job, failed=sys.exc_info()[0] is not None)
+        _close(job, failed)
+    return result
 
 
 def _refuse(found: list[str]) -> None:
     """Leave word in the run's folder, so that a sweep's leaderboard tells of this job too, and stop."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    content = {"status": "failed", "error": "; ".join(found)}
-    (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    _update_leaderboard(folder)
+    path = Path(HydraConfig.get().runtime.output_dir) / "results.json"
+    if not path.is_file():  # there is one if this was to resume a run
+        content = {"status": "failed", "error": "; ".join(found)}
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    _update_leaderboard(path.parent)
     raise InputError(*found)
 
 
@@ -99,21 +126,30 @@ def _job(cfg: DictConfig) -> Job:
     from geoloc.tasks.job import Job
 
     hydra_config = HydraConfig.get()
-    typed = {override.split("=")[0].lstrip("+~").split(".")[0] for override in hydra_config.overrides.task}
+    typed = {override.split("=")[0].lstrip("+~") for override in hydra_config.overrides.task}
     content = plain(cfg)
-    seed = content["seed"] if content["seed"] >= 0 else int.from_bytes(os.urandom(4), "little")
     folder = Path(hydra_config.runtime.output_dir)
+    seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
     command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
-    job = Job(content, instantiate, folder, typed, command.strip(), seed)
+    job = Job(content, instantiate, folder, typed, command.strip(), seed, lock=lock_run(folder))
     logging.captureWarnings(True)
     # What libraries deprecate is for the people who build geoloc, and tests show it to them.
     for category in (DeprecationWarning, FutureWarning):
         warnings.simplefilter("ignore", category)
-    warnings.filterwarnings("ignore", "Found .* in eval mode at the start of training")  # frozen layers, on purpose
-    logging.getLogger("geoloc").addHandler(Collector(job.warnings))
+    for message in BESIDE_THE_POINT:
+        warnings.filterwarnings("ignore", message)
+    for name in COLLECTED:
+        logging.getLogger(name).addHandler(Collector(job.warnings))
     if content["resume"]:
-        _refuse_drift(cfg, Path(content["resume"]), hydra_config.overrides.task)
+        refuse_drift(cfg, folder, typed)
     return job
+
+
+def _drawn_seed(folder: Path) -> int:
+    """The seed that an interrupted run has drawn, else a new one."""
+    from geoloc.tasks.results import read_results
+
+    return read_results(folder).get("environment", {}).get("seed", int.from_bytes(os.urandom(4), "little"))
 
 
 def _do(job: Job) -> float | None:
@@ -137,12 +173,15 @@ def _note_failure(job: Job, error: BaseException) -> None:
         for problem in error.problems:
             log.error(problem)
     elif interrupted:
-        log.error("interrupted; continue with resume=%s", job.folder)
+        resumable = job.cfg["task"] == "train" and (job.folder / "checkpoints" / "last.ckpt").is_file()
+        log.error("interrupted%s", f"; continue with resume={job.folder}" if resumable else "")
     else:
-        log.error("%s: %s (traceback in %s)", type(error).__name__, error, job.folder / "debug.log")
+        log.error("%s: %s (traceback in %s)", type(error).__name__, one_line(error), job.folder / "debug.log")
     log.debug("traceback", exc_info=error)
-    error._geoloc_logged = True  # type: ignore[attr-defined]
-    write_status(job, "interrupted" if interrupted else "failed", error=f"{type(error).__name__}: {error}")
+    error.geoloc_logged = True  # type: ignore[attr-defined]
+    if not job.cfg["keep_descriptors"]:
+        shutil.rmtree(job.folder / "descriptors", ignore_errors=True)
+    write_status(job, "interrupted" if interrupted else "failed", error=f"{type(error).__name__}: {one_line(error)}")
 
 
 def _close(job: Job, failed: bool) -> None:
@@ -151,54 +190,10 @@ def _close(job: Job, failed: bool) -> None:
         import wandb
 
         wandb.finish(exit_code=int(failed))
-    for handler in list(logging.getLogger("geoloc").handlers):
-        logging.getLogger("geoloc").removeHandler(handler)
+    for name in COLLECTED:
+        for handler in list(logging.getLogger(name).handlers):
+            logging.getLogger(name).removeHandler(handler)
     _update_leaderboard(job.folder)
-
-
-def _refuse_drift(cfg: DictConfig, old_run: Path, typed: Sequence[str]) -> None:
-    """Refuse to resume if the config means something else today than in the interrupted run."""
-    from geoloc.config import flat
-
-    old = OmegaConf.load(old_run / ".hydra" / "config.yaml")
-    now, then = flat(OmegaConf.to_container(cfg)), flat(OmegaConf.to_container(old))
-    allowed = {"resume", *(override.split("=")[0].lstrip("+~") for override in typed)}
-    differ = [
-        key
-        for key in sorted(now.keys() | then.keys())
-        if now.get(key) != then.get(key) and not any(key == a or key.startswith(f"{a}.") for a in allowed)
-    ]
-    if differ:
-        raise InputError(
-            f"resume={old_run}: these defaults have changed since that run: {', '.join(differ)};"
-            " type them with the values of its .hydra/config.yaml"
-        )
-
-
-def _resumed(arguments: list[str]) -> list[str]:
-    """Arguments of a resumed run: what the interrupted run was given, then what is typed now, in the same folder.
-
-    Raises:
-        InputError: There is nothing to resume.
-    """
-    folders = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
-    if not folders or folders[-1] in ("", "null"):
-        return arguments
-    folder = Path(folders[-1].strip("'\""))
-    if {"-m", "--multirun"} & set(arguments):
-        raise InputError("resume: one run at a time; leave -m out")
-    overrides = folder / ".hydra" / "overrides.yaml"
-    if not overrides.is_file():
-        raise InputError(f"resume={folder}: not the folder of a run (it has no .hydra/overrides.yaml)")
-    if not (folder / "checkpoints" / "last.ckpt").is_file():
-        raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
-    if '"status": "finished"' in (folder / "results.json").read_text(encoding="utf-8"):
-        raise InputError(f"resume={folder}: that run has finished; start a new one from checkpoint={folder}")
-    typed = [argument for argument in arguments if not argument.startswith("resume=")]
-    number = len(list((folder / ".hydra").glob("resumed_*"))) + 1
-    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    inside = [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'", f"hydra.output_subdir=.hydra/resumed_{number}"]
-    return [*map(str, OmegaConf.load(overrides)), *typed, *inside]
 
 
 def main() -> None:
@@ -207,35 +202,21 @@ def main() -> None:
     # Hydra then hands exceptions over instead of printing them and exiting with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        sys.argv[1:] = _resumed(sys.argv[1:])
+        sys.argv[1:] = resumed_arguments(sys.argv[1:])
         run_job()
+        if FAILURES:
+            raise FAILURES[0]
     except (HydraException, OmegaConfBaseException, InputError) as error:
-        _say(error)
+        say(error)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Lightning turns Ctrl-C into an exit; Hydra's own exits, as that of --help, are none of ours.
+        sys.exit(130 if isinstance(stop, KeyboardInterrupt) or hasattr(stop, "geoloc_logged") else stop.code)
     except Exception as error:
         if traceback_wanted:
             raise
-        _say(error)
-        sys.exit(1)
-
-
-def _say(error: Exception) -> None:
-    """One line a problem on standard error, unless the job's log has said it."""
-    if getattr(error, "_geoloc_logged", False):
-        return
-    lines = error.problems if isinstance(error, InputError) else [_hydra_line(error)]
-    for line in lines:
-        sys.stderr.write(f"error: {line}\n")
-
-
-def _hydra_line(error: Exception) -> str:
-    """Hydra's message without its advice to add unknown keys with a plus sign, which are refused here."""
-    if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read; put the value in quotes, such as \"key='value with (signs) = '\""
-    lines = [line.strip() for line in f"{error}\n{error.__cause__ or ''}".splitlines() if line.strip()]
-    return "; ".join(line for line in lines if not line.startswith(("To append to", "full_key", "object_type")))
+        say(error)
+        sys.exit(2 if type(error).__name__ == "MisconfigurationException" else 1)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,24 @@ def test_table_in_degrees_uses_the_zone_of_the_database(tmp_path):
     assert np.linalg.norm(domain.queries.xy - domain.database.xy) == pytest.approx(15.75, abs=0.05)
 
 
+def test_zones_that_say_no_hemisphere_fit_those_that_do(tmp_path):
+    write_image(tmp_path / "images/test/database/@0500000.00@5700000.00@30@U@.jpg", 0)
+    write_image(tmp_path / "images/test/queries/@0500001.00@5700000.00@30@@.jpg", 0)
+    assert folder(tmp_path).positives(25).counts.tolist() == [1]
+    write_image(tmp_path / "images/val/database/@0500000.00@4982950.40@31@@.jpg", 0)
+    write_image(tmp_path / "images/val/queries/a.jpg", 0)
+    (tmp_path / "images/val/queries.csv").write_text("path,lat,lon\n./a.jpg,45.0,3.0\n")
+    domain = folder(tmp_path, "val")
+    assert np.linalg.norm(domain.queries.xy - domain.database.xy) == pytest.approx(0, abs=1)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    write_image(tmp_path / "@0500000.00@5700000.00@.jpg", 0)
+    (tmp_path / "@0500001.00@5700000.00@.jpg").symlink_to("/nonexistent")
+    with pytest.raises(InputError, match=r"1 links lead nowhere \(@0500001"):
+        read_places(tmp_path)
+
+
 def test_table_that_does_not_fit(tmp_path):
     write_image(tmp_path / "database/a.jpg", 0)
     table = tmp_path / "database.csv"
@@ -109,13 +127,20 @@ def test_table_that_does_not_fit(tmp_path):
     with pytest.raises(InputError, match=r"needs columns path,east,north or path,lat,lon; it has path,x,y"):
         read_places(tmp_path / "database")
     table.write_text("path,east,north\na.jpg,500000,4000000\nb.jpg,500000,4000000\n")
-    with pytest.raises(InputError, match=r"1 paths are not in .*\(b\.jpg\)"):
+    with pytest.raises(InputError, match=r"images that are not in .*: 1 \(b\.jpg\)"):
         read_places(tmp_path / "database")
     table.write_text("path,east,north\na.jpg,here,4000000\n")
     with pytest.raises(InputError, match="not a number"):
         read_places(tmp_path / "database")
-    table.write_text("path,lat,lon\na.jpg,145,8\n")
-    with pytest.raises(InputError, match="latitude must lie in"):
+    for latitude in (145, -82):
+        table.write_text(f"path,lat,lon\na.jpg,{latitude},8\n")
+        with pytest.raises(InputError, match="latitude must lie in"):
+            read_places(tmp_path / "database")
+    table.write_bytes("path,east,north\né.jpg,1,2\n".encode("latin-1"))
+    with pytest.raises(InputError, match="not a table in UTF-8"):
+        read_places(tmp_path / "database")
+    table.write_text("path,east,north\n")
+    with pytest.raises(InputError, match="has no rows"):
         read_places(tmp_path / "database")
 
 

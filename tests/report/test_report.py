@@ -60,9 +60,9 @@ def write_job(folder, overrides, status, r1=None):
 
 
 def test_leaderboard_is_sorted_and_tells_failures(tmp_path):
-    write_job(tmp_path / "0", ["optimizer=sgd", "data.path=a=b"], "finished", 40.0)
-    write_job(tmp_path / "1", ["optimizer=adam"], "failed")
-    write_job(tmp_path / "2", ["optimizer=adamw"], "finished", 60.0)
+    write_job(tmp_path / "0", ["optimizer=sgd", "data.path=a=b", "seed=1"], "finished", 40.0)
+    write_job(tmp_path / "1", ["optimizer=adam", "data.path=a=b", "seed=1"], "failed")
+    write_job(tmp_path / "2", ["optimizer=adamw", "data.path=c", "seed=1"], "finished", 60.0)
     (tmp_path / "3").mkdir()  # a job that has not begun
     with write_leaderboard(tmp_path).open() as file:
         rows = list(csv.DictReader(file))
@@ -72,6 +72,7 @@ def test_leaderboard_is_sorted_and_tells_failures(tmp_path):
         ("1", "failed", ""),
     ]
     assert rows[1]["data.path"] == "a=b"
+    assert list(rows[0]) == ["job", "status", "optimizer", "data.path", "day/R1"]  # seed is the same in all
 
 
 def test_names_of_files_are_escaped_in_the_page(tmp_path, mini_city):

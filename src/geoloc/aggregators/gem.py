@@ -26,7 +26,7 @@ class GeM(nn.Module):
     def __init__(self, in_channels: int, p: float = 3.0, eps: float = 1e-6) -> None:
         super().__init__()
         self.out_dim = in_channels
-        self.p = nn.Parameter(torch.tensor([p]))
+        self.p = nn.Parameter(torch.tensor([float(p)]))
         self.eps = eps
 
     def forward(self, features: Features) -> torch.Tensor:

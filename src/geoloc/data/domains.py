@@ -5,6 +5,7 @@ These functions are the `_target_` of the files in `conf/domains`; each returns 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from dataclasses import dataclass
@@ -41,9 +42,11 @@ class Domain:
     queries: PlaceSet
 
     def __post_init__(self) -> None:
-        zones = {zone for zone in (self.database.zone, self.queries.zone) if zone}
-        if len(zones) > 1:
-            raise InputError(f"{self.name}: database and queries lie in different UTM zones ({' and '.join(zones)})")
+        zones = (self.database.zone, self.queries.zone)
+        if not _compatible(*zones):
+            raise InputError(
+                f"{self.name}: database and queries lie in different UTM zones ({zones[0]} and {zones[1]})"
+            )
 
     def __len__(self) -> int:
         return len(self.database) + len(self.queries)
@@ -56,11 +59,27 @@ class Domain:
         """Database rows within `radius` metres of each query."""
         return positives_within(self.queries.xy, self.database.xy, radius)
 
+    def fingerprint(self) -> str:
+        """Changes with any name, order, position or file size."""
+        digest = hashlib.blake2b(digest_size=16)
+        for side in (self.database, self.queries):
+            sizes = [side.path(row).stat().st_size for row in range(len(side))]
+            digest.update(repr((side.names.tolist(), side.xy.tolist(), sizes)).encode())
+        return digest.hexdigest()
+
     def extent_km(self) -> tuple[float, float]:
         """Width and height of the area that all positions span, in km."""
         xy = np.concatenate([self.database.xy, self.queries.xy])
         width, height = np.ptp(xy, axis=0) / 1000
         return float(width), float(height)
+
+
+def _compatible(a: str | None, b: str | None) -> bool:
+    """Whether two zones may be the same; a name without a band letter does not say the hemisphere."""
+    if a is None or b is None:
+        return True
+    (number_a, _, half_a), (number_b, _, half_b) = a.partition(" "), b.partition(" ")
+    return number_a == number_b and (half_a == half_b or not half_a or not half_b)
 
 
 def metric_name(text: str) -> str:

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 
 @contextmanager
-def progress_bar(what: str, unit: str = "image") -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, unit: str = "image", shown: bool = True) -> Iterator[Callable[[int, int], None]]:
     """Show progress, rate and time left of `what`; the bar appears with the first call of `advance(done, total)`."""
     bar: tqdm | None = None
 
@@ -18,8 +18,9 @@ def progress_bar(what: str, unit: str = "image") -> Iterator[Callable[[int, int]
         nonlocal bar
         if bar is None:
             # In a log file every update is a line, so there are few.
-            pause = 0.1 if stderr.isatty() else 10
-            bar = tqdm(total=total, desc=what, unit=unit, dynamic_ncols=True, leave=False, mininterval=pause)
+            log_file = not stderr.isatty()
+            pause = 10 if log_file else 0.1
+            bar = tqdm(total=total, desc=what, unit=unit, leave=log_file, mininterval=pause, disable=not shown)
         bar.update(done - bar.n)
 
     try:

@@ -10,7 +10,6 @@ Two ways to give positions:
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 from collections import Counter
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import utm
 
 from geoloc.data.images import EXTENSIONS
+from geoloc.data.tables import read_table
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
 
@@ -41,7 +40,7 @@ def find_images(folder: Path) -> list[str]:
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
         # A link back to a parent would be walked for ever.
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
@@ -53,6 +52,9 @@ def find_images(folder: Path) -> list[str]:
                 found.append((Path(place) / name).relative_to(folder).as_posix())
             else:
                 ignored["hidden" if name.startswith(".") else extension or "no extension"] += 1
+    dangling = [name for name in found if (folder / name).is_symlink() and not (folder / name).exists()]
+    if dangling:
+        raise InputError(f"{folder}: {len(dangling)} links lead nowhere ({', '.join(dangling[:5])})")
     if not found:
         raise InputError(f"{folder}: no images (accepted: {' '.join(sorted(EXTENSIONS))}, in any case)")
     kinds = Counter(Path(name).suffix for name in found)
@@ -82,7 +84,7 @@ def read_places(folder: str | Path, coordinates: Literal["utm", "local"] = "utm"
     table = folder.with_name(folder.name + ".csv")
     names = find_images(folder)
     if table.is_file():
-        return _from_table(folder, names, table, coordinates, zone)
+        return read_table(table, folder, names, coordinates, zone)
     return _from_names(folder, names, coordinates)
 
 
@@ -133,50 +135,3 @@ def _zone(parts: list[str]) -> str | None:
 def _shot(parts: list[str]) -> str:
     pano, time = _field(parts, 7), _field(parts, 13)
     return f"{pano} {time}" if pano and time else ""
-
-
-def _from_table(
-    folder: Path, names: list[str], table: Path, coordinates: Literal["utm", "local"], zone: str | None
-) -> PlaceSet:
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    columns = set(rows[0]) if rows else set()
-    degrees = {"lat", "lon"} <= columns
-    if "path" not in columns or not (degrees or {"east", "north"} <= columns):
-        raise InputError(f"{table}: needs columns path,east,north or path,lat,lon; it has {','.join(sorted(columns))}")
-    missing = sorted({row["path"] for row in rows} - set(names))
-    if missing:
-        raise InputError(f"{table}: {len(missing)} paths are not in {folder} ({', '.join(missing[:5])})")
-    unlisted = len(names) - len({row["path"] for row in rows})
-    if unlisted > 0:
-        log.warning("%s: %d images of the folder are not listed and are left out", table, unlisted)
-    rows.sort(key=lambda row: row["path"])
-    keys = ("lat", "lon") if degrees else ("east", "north")
-    try:
-        xy = np.array([[float(row[key]) for key in keys] for row in rows])
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{table}: a position is not a number ({error})") from None
-    if degrees:
-        xy, zone = _utm_of(xy, zone, table)
-    return PlaceSet(
-        root=folder,
-        names=np.array([row["path"] for row in rows]),
-        xy=xy,
-        zone=zone if degrees else None,
-        notes=np.array([row.get("note") or "" for row in rows]),
-        coordinates=coordinates,
-    )
-
-
-def _utm_of(latlon: np.ndarray, zone: str | None, table: Path) -> tuple[np.ndarray, str]:
-    """Latitude and longitude, (N, 2) degrees, as metres in one zone."""
-    if not (np.isfinite(latlon).all() and (np.abs(latlon) <= [84, 180]).all()):
-        raise InputError(f"{table}: latitude must lie in -80..84 and longitude in -180..180 degrees")
-    if zone is None:
-        _, _, number, band = utm.from_latlon(*latlon[0])
-        zone = f"{number} {'north' if band >= 'N' else 'south'}"
-    number_text, hemisphere = zone.split()
-    east, north, _, _ = utm.from_latlon(
-        latlon[:, 0], latlon[:, 1], force_zone_number=int(number_text), force_northern=hemisphere == "north"
-    )
-    return np.stack([east, north], axis=1), zone

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours in torch, in blocks. The default: as fast as a flat faiss index, on any device."""
+"""Exact nearest neighbours in torch, in blocks of the database. The default: as fast as a flat faiss index."""
 
 from __future__ import annotations
 

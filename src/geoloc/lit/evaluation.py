@@ -119,7 +119,7 @@ class Evaluation:
         metric.update(torch.from_numpy(hits), int((positives.counts[own] > 0).sum()))
         counts = metric.compute()
         scores = score(
-            counts["right"].tolist(),
+            counts["right"].reshape(-1).tolist(),  # a metric of one value comes without its axis
             int(counts["queries"]),
             int(counts["answerable"]),
             self.recall_values,

@@ -17,6 +17,7 @@ from geoloc.errors import InputError
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.store import DescriptorStore
 from geoloc.mining.miner import Miner
+from geoloc.mining.truth import Truth
 from geoloc.modes import eval_mode
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class MineTriplets(Callback):
         self.folder = folder
         self.epoch = 0
         self.tuples: np.ndarray | None = None
+        self.fingerprint = ""
         self.seconds = 0.0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -52,14 +54,28 @@ class MineTriplets(Callback):
             return
         if trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
             raise InputError("trainer.reload_dataloaders_every_n_epochs: must be 1, so that each epoch gets its tuples")
-        _describe_counts(self.miner, len(_data(trainer).truth))
+        _describe_counts(self.miner, _data(trainer).truth)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Mine for the first epoch; a resumed run has its tuples already, unless it had come to its planned end."""
+        self._same_data(trainer)
         if self.tuples is None:
             self._mine(trainer, pl_module, self.epoch)  # the trainer does not know its epoch yet
         else:
             _data(trainer).triplets.select(self.tuples, self.epoch)
+
+    def _same_data(self, trainer: pl.Trainer) -> None:
+        """Rows mean images only as long as the data are the same.
+
+        Raises:
+            InputError: The train data have changed since the run was interrupted.
+        """
+        domain = _data(trainer).train_domain
+        assert domain is not None
+        now = domain.fingerprint()
+        if self.fingerprint not in ("", now):
+            raise InputError(f"{domain.name}: the train data have changed since this run was interrupted; start anew")
+        self.fingerprint = now
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a loader whose workers would never see new tuples."""
@@ -86,6 +102,8 @@ class MineTriplets(Callback):
         rows = np.concatenate([plan.database, size + data.truth.queries[plan.sampled]])
         store = _describe(trainer, module, rows, self.folder / "mining.npy")
         queries = np.array(store.vectors[rows[len(plan.database) :]])
+        if not np.isfinite(queries).all():
+            raise RuntimeError(f"epoch {epoch}: descriptors are not finite; training has diverged, lower optimizer.lr")
         mined = self.miner.mine(data.truth, plan, queries, store.vectors[:size], rng)
         trainer.strategy.barrier("geoloc mined")
         if trainer.is_global_zero:
@@ -118,13 +136,14 @@ class MineTriplets(Callback):
         remembered = getattr(self.miner, "remembered", None)
         return {
             "epoch": self.epoch,
+            "fingerprint": self.fingerprint,
             "tuples": None if self.tuples is None else torch.from_numpy(self.tuples),
             "remembered": None if remembered is None else torch.from_numpy(remembered),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
-        self.epoch = state_dict["epoch"]
+        self.epoch, self.fingerprint = state_dict["epoch"], state_dict["fingerprint"]
         self.tuples = None if state_dict["tuples"] is None else state_dict["tuples"].numpy()
         if state_dict["remembered"] is not None:
             self.miner.remembered = state_dict["remembered"].numpy()  # type: ignore[attr-defined]
@@ -134,8 +153,11 @@ def _data(trainer: pl.Trainer) -> PlaceDataModule:
     return trainer.datamodule  # type: ignore[attr-defined]
 
 
-def _describe_counts(miner: Miner, usable: int) -> None:
-    """Say when there are fewer queries than asked for."""
+def _describe_counts(miner: Miner, truth: Truth) -> None:
+    """Say when there are fewer queries or database images than asked for."""
+    usable, pool = len(truth), getattr(miner, "pool", 0)
+    if pool > truth.database_size:
+        log.warning("miner.pool=%d, but the database has %d images: all are searched", pool, truth.database_size)
     if usable < miner.queries_per_epoch:
         log.warning(
             "miner.queries_per_epoch=%d, but only %d train queries are usable: an epoch has %d",
@@ -154,7 +176,7 @@ def _describe(trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path) ->
     loader = data.photos(data.train_domain, mine)
     device = module.device
     with (
-        progress_bar("mining") as advance,
+        progress_bar("mining", shown=trainer.progress_bar_callback is not None) as advance,
         eval_mode(module.net),
         torch.inference_mode(),
         trainer.precision_plugin.forward_context(),

@@ -12,7 +12,7 @@ import yaml
 
 
 def write_leaderboard(sweep: Path) -> Path:
-    """Collect the jobs of a sweep, best first.
+    """Collect the jobs of a sweep, best mean R@1 (or lowest other N) first.
 
     Every job calls this when it ends, so the file is there whichever job fails and however jobs are launched.
 
@@ -20,13 +20,15 @@ def write_leaderboard(sweep: Path) -> Path:
         sweep: The sweep's folder; each job has a folder in it.
 
     Returns:
-        The file. Columns: job, status, one for each key that was swept, `<domain>/R<N>`.
+        The file. Columns: job, status, one for each typed key that is not the same in all, `<domain>/R<N>`.
     """
     rows = [_row(folder) for folder in sorted(sweep.iterdir(), key=_number) if (folder / "results.json").is_file()]
-    recalls = [key for row in rows for key in row if "/R" in key]
-    rows.sort(key=lambda row: -sum(float(row[key]) for key in recalls if key in row))
+    rows.sort(key=_mean_first_recall, reverse=True)
     columns = list(dict.fromkeys(key for row in rows for key in row))
+    swept = [key for key in columns if key in ("job", "status") or len({row.get(key) for row in rows}) > 1]
+    columns = [key for key in columns if key in swept or "/R" in key]
     columns.sort(key=lambda key: "/R" in key)  # a failed job has no recalls; they still go last
+    rows = [{key: row[key] for key in columns if key in row} for row in rows]
     path = sweep / "leaderboard.csv"
     part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("w", newline="", encoding="utf-8") as file:
@@ -35,6 +37,14 @@ def write_leaderboard(sweep: Path) -> Path:
         writer.writerows(rows)
     part.replace(path)
     return path
+
+
+def _mean_first_recall(row: dict[str, Any]) -> float:
+    """Mean over the domains of the recall at the lowest N; -1 for a job without any."""
+    recalls = {key: float(value) for key, value in row.items() if "/R" in key}
+    first = min((int(key.rpartition("/R")[2]) for key in recalls), default=0)
+    values = [value for key, value in recalls.items() if key.endswith(f"/R{first}")]
+    return sum(values) / len(values) if values else -1.0
 
 
 def _number(folder: Path) -> tuple[int, str]:

@@ -18,6 +18,7 @@ from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.module import PlaceModule
 from geoloc.net import DescriptorNet
+from geoloc.places import Neighbours
 from geoloc.tasks.job import Job
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,10 @@ def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
         for make in _sources(job, stage):
             try:
                 domain = make()
-                if stage != "train":
-                    _check_truth(domain, job.cfg["radius"]["eval"])
+                if stage == "train":
+                    _describe(domain, job.cfg["radius"]["positive"])
+                else:
+                    _check_truth(domain, job.cfg["radius"]["eval"], job.cfg["recall_values"])
                 domains[stage].append(domain)
             except InputError as error:
                 problems += [f"{stage}: {line}" for line in error.problems]
@@ -55,7 +58,11 @@ def _sources(job: Job, stage: str) -> list[Any]:
         return [lambda: job.make(cfg["data"]["train"])]
     folders = cfg["test_folders"] if stage == "test" else [cfg["val_folder"]] if cfg["val_folder"] else None
     if folders:
-        return [lambda path=path: folder(path, stage, name=_folder_name(path, folders)) for path in folders]
+        names = _folder_names(folders)
+        return [
+            lambda path=path, name=name: folder(path, stage, cfg["queries_folder"], name, cfg["coordinates"])
+            for path, name in zip(folders, names, strict=True)
+        ]
     if cfg[stage]:
         return [lambda node=node: job.make(node) for node in cfg[stage].values()]
     path = cfg["data"].get("path")
@@ -64,50 +71,63 @@ def _sources(job: Job, stage: str) -> list[Any]:
     return []
 
 
-def _folder_name(path: str, folders: list[str]) -> str:
-    """The last part of a path; with the part before it if two folders would share a name."""
-    parts = Path(path).resolve().parts
-    names = [metric_name(Path(other).resolve().name) for other in folders]
-    own = metric_name(parts[-1])
-    return own if names.count(own) == 1 else metric_name("_".join(parts[-2:]))
+def _folder_names(folders: list[str]) -> list[str]:
+    """The last part of each path; with the part before it, and then a number, where folders would share a name."""
+    parts = [Path(path).resolve().parts for path in folders]
+    short = [metric_name(each[-1]) for each in parts]
+    long = [
+        own if short.count(own) == 1 else metric_name("_".join(each[-2:]))
+        for own, each in zip(short, parts, strict=True)
+    ]
+    return [own if long.count(own) == 1 else f"{own}_{1 + long[:number].count(own)}" for number, own in enumerate(long)]
 
 
-def _check_truth(domain: Domain, radius: float) -> None:
-    """Say how much there is to find, and warn of what would flatter or spoil recall.
-
-    Raises:
-        InputError: No query can be answered.
-    """
+def _describe(domain: Domain, radius: float) -> Neighbours:
+    """Say how much there is; returns the positives within `radius` metres."""
     positives = domain.positives(radius)
-    answerable = int((positives.counts > 0).sum())
-    per_query = float(positives.counts.mean())
     width, height = domain.extent_km()
     log.info(
         "%s: %d database, %d queries (%d with a positive within %g m, %.1f positives each), %.2f x %.2f km",
         domain.name,
         len(domain.database),
         len(domain.queries),
-        answerable,
+        int((positives.counts > 0).sum()),
         radius,
-        per_query,
+        float(positives.counts.mean()),
         width,
         height,
     )
-    if answerable == 0:
+    per_query = float(positives.counts.mean())
+    if per_query > 0.5 * len(domain.database) and len(domain.database) > 1:
+        log.warning(
+            "%s: %.0f of %d database images are within %g m of an average query; are the positions metres?",
+            domain.name,
+            per_query,
+            len(domain.database),
+            radius,
+        )
+    return positives
+
+
+def _check_truth(domain: Domain, radius: float, recall_values: list[int]) -> None:
+    """Warn of what would flatter or spoil recall.
+
+    Raises:
+        InputError: No query can be answered.
+    """
+    positives = _describe(domain, radius)
+    if not positives.counts.any():
         raise InputError(
             f"{domain.name}: no query has a database image within radius.eval={radius:g} m, so recall means nothing;"
             " check the positions of queries and database"
         )
-    if per_query > 0.5 * len(domain.database) and len(domain.database) > 1:
-        log.warning(
-            "%s: %.0f of %d database images are positives of an average query; recall says little here",
-            domain.name,
-            per_query,
-            len(domain.database),
-        )
-    same = int(same_photo(domain, positives).sum())
+    beyond = [n for n in recall_values if n > len(domain.database)]
+    if beyond:
+        log.warning("%s: R@%d counts all %d database images", domain.name, beyond[0], len(domain.database))
+    queries, _ = positives.pairs()
+    same = len(set(queries[same_photo(domain, positives)].tolist()))
     if same:
-        log.warning("%s: %d queries' photos are in the database too; that inflates recall", domain.name, same)
+        log.warning("%s: photos of %d queries are in the database too; that inflates recall", domain.name, same)
 
 
 def network_spec(job: Job) -> dict[str, Any]:

@@ -40,7 +40,9 @@ def judge(
         Mean recall over the test domains in percent, at the monitored N; 0 if there is no test domain.
     """
     start = time.perf_counter()
-    if data.domains["test"]:
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        log.warning("trainer.fast_dev_run: one batch of everything was run and nothing was judged")
+    elif data.domains["test"]:
         rows, dim = sum(map(len, data.domains["test"])), module.net.out_dim
         log.info("testing %d images: descriptors take %.1f MB on disk", rows, rows * dim * 4 / 1e6)
         trainer.test(module, datamodule=data, verbose=False)
@@ -52,7 +54,6 @@ def judge(
     write_results(job, facts, module.results, seconds)
     if module.results:
         print_table(module.results)
-        write_page(job.folder)
-    log.info("%s: %s", "report" if module.results else "run", job.folder / ("report.html" if module.results else ""))
+        log.info("report: %s", write_page(job.folder))
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0

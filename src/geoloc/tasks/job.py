@@ -16,10 +16,11 @@ class Job:
         cfg: The resolved config as dicts, lists and numbers.
         make: Builds the object of a node (`geoloc.config.instantiate`).
         folder: The run's folder.
-        typed: First parts of the keys that the user typed, such as {"backbone", "image_size"}.
+        typed: Dotted keys that the user typed, such as {"backbone", "trainer.max_epochs"}.
         command: The command line.
         seed: The seed in use (drawn if the config says -1).
         warnings: Every warning so far; they end up in results.json.
+        lock: Held as long as the run goes on, so that nobody resumes it meanwhile.
     """
 
     cfg: dict[str, Any]
@@ -29,3 +30,4 @@ class Job:
     command: str
     seed: int
     warnings: list[str] = field(default_factory=list)
+    lock: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -15,7 +14,6 @@ from typing import Any
 
 import torch
 
-from geoloc.data.domains import Domain
 from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
 from geoloc.evaluate.recall import correct
 from geoloc.lit.evaluation import Result
@@ -90,15 +88,6 @@ def _git_state() -> str | None:
     return done.stdout.strip() or None
 
 
-def fingerprint(domain: Domain) -> str:
-    """Changes with any name, position or file size of the domain."""
-    digest = hashlib.blake2b(digest_size=16)
-    for side in (domain.database, domain.queries):
-        sizes = [side.path(row).stat().st_size for row in range(len(side))]
-        digest.update(repr((side.names.tolist(), side.xy.tolist(), sizes)).encode())
-    return digest.hexdigest()
-
-
 def domain_facts(result: Result) -> dict[str, Any]:
     """One entry of the `domains` part of results.json."""
     facts = asdict(result.scores)
@@ -116,10 +105,22 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     part.replace(path)
 
 
+def read_results(folder: Path) -> dict[str, Any]:
+    """results.json of a run; empty if there is none that can be read."""
+    try:
+        content = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def write_status(job: Job, status: str, **more: Any) -> None:
-    """Write results.json of a run that is not finished."""
-    content = {"status": status, "task": job.cfg["task"], **more}
-    write_json(job.folder / "results.json", {**content, "warnings": job.warnings, "environment": environment(job)})
+    """Write results.json; what an earlier stage of the run has written there stays."""
+    content = read_results(job.folder) | {"status": status, "task": job.cfg["task"], **more}
+    if status == "finished":
+        content.pop("error", None)
+    warnings = list(dict.fromkeys([*content.get("warnings", []), *job.warnings]))
+    write_json(job.folder / "results.json", {**content, "warnings": warnings, "environment": environment(job)})
 
 
 def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], seconds: dict[str, float]) -> None:
@@ -143,7 +144,7 @@ def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], s
         "finished",
         model=facts,
         domains={name: domain_facts(result) for name, result in results.items()},
-        fingerprints={name: fingerprint(result.domain) for name, result in results.items()},
+        fingerprints={name: result.domain.fingerprint() for name, result in results.items()},
         seconds={stage: round(value, 2) for stage, value in seconds.items()},
     )
 
@@ -155,6 +156,9 @@ def recall_table(results: dict[str, Result]) -> str:
         scores = result.scores
         counts = (scores.queries, scores.answerable, scores.database)
         rows.append([name, *(f"{value:.1f}" for value in scores.recalls.values()), *map(str, counts)])
+        if scores.answerable < scores.queries:
+            answerable = (f"{value:.1f}" for value in scores.recalls_answerable.values())
+            rows.append(["  of the answerable", *answerable, str(scores.answerable), "", ""])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(

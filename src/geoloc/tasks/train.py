@@ -9,13 +9,14 @@ from pathlib import Path
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 
 from geoloc.checkpoints import load_network
+from geoloc.errors import InputError
 from geoloc.lit.checkpoints import Checkpoint, EpochTable, best_checkpoint, last_checkpoint
 from geoloc.lit.initialise import Initialise
 from geoloc.lit.mining import MineTriplets
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
-from geoloc.tasks.results import describe_model, model_facts, write_status
+from geoloc.tasks.results import describe_model, model_facts, read_results, write_status
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +40,33 @@ def do(job: Job) -> float:
     mining = MineTriplets(job.make(job.cfg["miner"]), job.seed, job.folder / "descriptors")
     callbacks, kept = _callbacks(job, bool(domains["val"]), mining)
     trainer = build.trainer(job, callbacks)
-    start = time.perf_counter()
-    trainer.fit(module, datamodule=data, ckpt_path=_resumed(job))
-    seconds |= {"train": time.perf_counter() - start, "of which mining": mining.seconds}
+    if not _has_trained(job):
+        start = time.perf_counter()
+        trainer.fit(module, datamodule=data, ckpt_path=_resumed(job))
+        seconds |= {"train": time.perf_counter() - start, "of which mining": mining.seconds}
     if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-        net.load_state_dict(load_network(kept.best_model_path, {}, set()).state_dict())
-        facts["weights"] = f"trained by this run, {Path(kept.best_model_path).name}; started from {facts['weights']}"
+        chosen = _chosen(job.folder / "checkpoints", bool(domains["val"]))
+        net.load_state_dict(load_network(chosen, {}, set()).state_dict())
+        facts["weights"] = f"trained by this run, {chosen.name}; started from {facts['weights']}"
         if trainer.is_global_zero:
             net.save(job.folder, {"weights": facts["weights"], "command": job.command})
+            write_status(job, "testing", model=facts, trained=True)
     recall = judge(job, trainer, module, data, facts, seconds)
     return recall if kept.best_model_score is None else float(kept.best_model_score)
+
+
+def _has_trained(job: Job) -> bool:
+    """Whether the run that is resumed was interrupted after its training, and is not to be trained further."""
+    resumed_as_it_was = job.cfg["resume"] and "trainer.max_epochs" not in job.typed
+    return bool(resumed_as_it_was and read_results(job.folder).get("trained"))
+
+
+def _chosen(folder: Path, validated: bool) -> Path:
+    """The checkpoint to be tested: the best one, or the last one where nothing was validated."""
+    best = folder / "best.ckpt"
+    if validated and not best.is_file():
+        log.warning("no validation took place in so few epochs: the last network is tested")
+    return best if best.is_file() else folder / "last.ckpt"
 
 
 def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Callback], Checkpoint]:
@@ -59,6 +77,8 @@ def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Ca
         callbacks.insert(0, Initialise(job.seed))
     last = last_checkpoint(folder)
     if not validated:
+        if (job.cfg["scheduler"]["_target_"] or "").endswith("ReduceLROnPlateau"):
+            raise InputError("scheduler=plateau: watches the validation recall, but there is no validation domain")
         log.warning("there is no validation domain: all epochs are trained and the last network is tested")
         return [*callbacks, last], last
     monitor = f"val/{job.cfg['monitor']}_mean"

@@ -1,0 +1,89 @@
+"""Positions from a table beside a folder of images: columns `path` and `east,north` (metres) or `lat,lon` (degrees)."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import posixpath
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import utm
+
+from geoloc.errors import InputError
+from geoloc.places import PlaceSet
+
+log = logging.getLogger(__name__)
+NEEDED = "needs columns path,east,north or path,lat,lon"
+
+
+def read_table(
+    table: Path, folder: Path, names: list[str], coordinates: Literal["utm", "local"], zone: str | None
+) -> PlaceSet:
+    """Read the positions of a folder's images.
+
+    Args:
+        table: CSV in UTF-8; `path` is relative to `folder`; a column `note` is kept.
+        folder: Of the images.
+        names: The images that are there, relative to `folder`.
+        coordinates: See `geoloc.places.PlaceSet`.
+        zone: Zone that degrees are expressed in, such as "17 north"; None: that of the first row.
+
+    Raises:
+        InputError: A column, an image or a number is missing or wrong.
+    """
+    rows, keys = _rows(table)
+    missing = sorted({row["path"] for row in rows} - set(names))
+    if missing:
+        raise InputError(f"{table}: images that are not in {folder}: {len(missing)} ({', '.join(missing[:5])})")
+    unlisted = len(names) - len({row["path"] for row in rows})
+    if unlisted > 0:
+        log.warning("%s: %d images of the folder are not listed and are left out", table, unlisted)
+    try:
+        xy = np.array([[float(row[key]) for key in keys] for row in rows])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{table}: a position is not a number ({error})") from None
+    if keys == ("lat", "lon"):
+        xy, zone = _to_utm(xy, zone, table)
+    return PlaceSet(
+        root=folder,
+        names=np.array([row["path"] for row in rows]),
+        xy=xy,
+        zone=zone if keys == ("lat", "lon") else None,
+        notes=np.array([row.get("note") or "" for row in rows]),
+        coordinates=coordinates,
+    )
+
+
+def _rows(table: Path) -> tuple[list[dict[str, str]], tuple[str, str]]:
+    """The table's rows, sorted by path, and the names of its two columns of positions."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table}: not a table in UTF-8 ({error})") from None
+    if not rows:
+        raise InputError(f"{table}: {NEEDED}; it has no rows")
+    columns = set(map(str, rows[0]))
+    keys = next((pair for pair in (("lat", "lon"), ("east", "north")) if columns >= {"path", *pair}), None)
+    if keys is None:
+        raise InputError(f"{table}: {NEEDED}; it has {','.join(sorted(columns))}")
+    for row in rows:
+        row["path"] = posixpath.normpath(row["path"] or "")
+    return sorted(rows, key=lambda row: row["path"]), keys
+
+
+def _to_utm(latlon: np.ndarray, zone: str | None, table: Path) -> tuple[np.ndarray, str]:
+    """Latitude and longitude, (N, 2) degrees, as metres in one zone."""
+    if not (np.isfinite(latlon).all() and (latlon >= [-80, -180]).all() and (latlon <= [84, 180]).all()):
+        raise InputError(f"{table}: latitude must lie in -80..84 and longitude in -180..180 degrees")
+    if zone is None:
+        _, _, number, band = utm.from_latlon(*latlon[0])
+        zone = f"{number} {'north' if band >= 'N' else 'south'}"
+    number_text, _, hemisphere = zone.partition(" ")
+    northern = hemisphere == "north" if hemisphere else latlon[0, 0] >= 0
+    east, north, _, _ = utm.from_latlon(
+        latlon[:, 0], latlon[:, 1], force_zone_number=int(number_text), force_northern=bool(northern)
+    )
+    return np.stack([east, north], axis=1), zone

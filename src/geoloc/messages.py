@@ -1,0 +1,48 @@
+"""Errors of the command line and of Hydra, each in one line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Iterable
+
+from hydra.errors import MissingConfigException, OverrideParseException
+
+from geoloc.errors import InputError
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean x?' for the known word that is nearest, or nothing.
+
+    Example:
+        >>> did_you_mean("nigth", ["none", "night"])
+        '; did you mean night?'
+    """
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def say(error: BaseException) -> None:
+    """Write one line a problem to standard error, unless the job's log has said it already."""
+    if getattr(error, "geoloc_logged", False):
+        return
+    lines = error.problems if isinstance(error, InputError) else [one_line(error)]
+    for line in lines:
+        sys.stderr.write(f"error: {line}\n")
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one line and without Hydra's advice to add unknown keys, which are refused here."""
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read; put the value in quotes, such as \"key='value with (signs) = '\""
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        there = ", ".join(error.options)
+        return f"{group}={choice}: no such choice; there are {there}{did_you_mean(choice, error.options)}"
+    text = f"{error}\n{error.__cause__ or ''}"
+    unknown = re.search(r"Key '(\S+)' is not in struct", text)
+    if unknown:
+        return f"{unknown.group(1)}: no such key; --help lists all keys"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "; ".join(line for line in lines if not line.startswith(("To append to", "full_key", "object_type")))

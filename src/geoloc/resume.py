@@ -1,0 +1,123 @@
+"""resume=RUN: continue an interrupted run in its own folder, with its own config."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from geoloc.errors import InputError
+
+# What may be typed besides resume=; all else would make the second half another run than the first.
+MAY_CHANGE = (
+    "infer_batch_size",
+    "keep_descriptors",
+    "logger",
+    "num_workers",
+    "patience",
+    "saved_predictions",
+    "test_folders",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.enable_progress_bar",
+    "trainer.max_epochs",
+)
+
+
+def resumed_arguments(arguments: list[str]) -> list[str]:
+    """Arguments of a resumed run: what the interrupted run was given, then what is typed now, in the same folder.
+
+    Args:
+        arguments: The command line; returned as it is if it resumes nothing.
+
+    Raises:
+        InputError: There is nothing to resume, or something else was typed that may not change.
+    """
+    folders = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
+    if not folders or folders[-1] in ("", "null"):
+        return arguments
+    folder = Path(folders[-1].strip("'\""))
+    typed = [argument for argument in arguments if not argument.startswith("resume=")]
+    _check_folder(folder)
+    others = [argument for argument in typed if argument.lstrip("+~").split("=")[0] not in MAY_CHANGE]
+    if others:
+        raise InputError(f"resume: {' '.join(others)} cannot change now; only {', '.join(MAY_CHANGE)} can")
+    number = len(list((folder / ".hydra").glob("resumed_*"))) + 1
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    inside = [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'", f"hydra.output_subdir=.hydra/resumed_{number}"]
+    return [*map(str, OmegaConf.load(folder / ".hydra" / "overrides.yaml")), *typed, *inside]
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / ".hydra" / "overrides.yaml").is_file():
+        raise InputError(f"resume={folder}: not the folder of a run (it has no .hydra/overrides.yaml)")
+    if not (folder / "checkpoints" / "last.ckpt").is_file():
+        raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
+    try:
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        results = {}
+    if results.get("status") == "finished":
+        raise InputError(f"resume={folder}: that run has finished; start a new one from checkpoint={folder}")
+
+
+def lock_run(folder: Path) -> FileLock | None:
+    """Take the run's lock, which the system gives back when the process ends, however it ends.
+
+    Returns:
+        The lock; None in the helper processes of a run on several devices.
+
+    Raises:
+        InputError: Another process is running in this folder.
+    """
+    if "LOCAL_RANK" in os.environ:
+        return None
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{folder}: a run is still going on there") from None
+    return lock
+
+
+def refuse_drift(cfg: DictConfig, folder: Path, typed: Iterable[str]) -> None:
+    """Refuse to resume if the config means something else today than in the interrupted run.
+
+    Args:
+        cfg: Today's config.
+        folder: Of the interrupted run.
+        typed: Dotted keys that were typed.
+
+    Raises:
+        InputError: Names the keys whose defaults have changed.
+    """
+    old = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    now, then = flat(OmegaConf.to_container(cfg)), flat(OmegaConf.to_container(old))
+    allowed = {"resume", *typed}
+    differ = [
+        key
+        for key in sorted(now.keys() | then.keys())
+        if now.get(key) != then.get(key) and not any(key == a or key.startswith(f"{a}.") for a in allowed)
+    ]
+    if differ:
+        raise InputError(
+            f"resume={folder}: these defaults have changed since that run: {', '.join(differ)};"
+            " use the version of geoloc that it was started with"
+        )
+
+
+def flat(content: Any, path: str = "") -> dict[str, Any]:
+    """Nested dicts as {dotted key: value}.
+
+    Example:
+        >>> flat({"radius": {"eval": 25}, "seed": 0})
+        {'radius.eval': 25, 'seed': 0}
+    """
+    if not isinstance(content, dict) or not content:
+        return {path: content}
+    return {k: v for key, value in content.items() for k, v in flat(value, f"{path}.{key}".lstrip(".")).items()}

@@ -1,0 +1,56 @@
+"""The plain top-level keys of conf/config.yaml and their types; groups are checked against signatures instead."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class Radius(BaseModel, extra="forbid"):
+    """Distances in metres."""
+
+    positive: float = Field(gt=0)
+    negative: float = Field(gt=0)
+    eval: float = Field(gt=0)
+
+
+class Settings(BaseModel, extra="forbid"):
+    """The plain top-level keys of conf/config.yaml with their types. Groups stay mappings here."""
+
+    name: str = Field(pattern=r"^[\w.+-]+$")
+    seed: int = Field(ge=-1, le=2**32 - 1)
+    checkpoint: str | None
+    resume: str | None
+    pretrained: str
+    image_size: tuple[int, int]
+    train_batch_size: int = Field(ge=1)
+    infer_batch_size: int = Field(ge=1)
+    num_workers: int | None = Field(ge=0)
+    radius: Radius
+    recall_values: list[int] = Field(min_length=1)
+    monitor: str = Field(pattern=r"^R\d+$")
+    patience: int = Field(ge=1)
+    saved_predictions: int = Field(ge=1)
+    keep_descriptors: bool
+    coordinates: Literal["utm", "local"]
+    queries_folder: str
+    val_folder: str | None
+    test_folders: list[str] | None
+    task: str
+    lr: dict[str, float]
+    pool: int = Field(ge=1)
+    data: dict[str, Any]
+    val: dict[str, Any]
+    test: dict[str, Any]
+    paths: dict[str, Any]
+    backbone: dict[str, Any]
+    aggregator: dict[str, Any]
+    loss: dict[str, Any]
+    miner: dict[str, Any]
+    optimizer: dict[str, Any]
+    scheduler: dict[str, Any]
+    aug: dict[str, Any]
+    index: dict[str, Any]
+    trainer: dict[str, Any]
+    logger: dict[str, Any]
