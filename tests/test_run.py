@@ -97,7 +97,7 @@ def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
         (["sede=3"], "error: sede: no such key; --help lists all keys\n"),
         (
             ["optimizer=adamm"],
-            "error: optimizer=adamm: no such choice; there are adam, adamw, asgd, sgd; did you mean adamw?",
+            "error: optimizer=adamm: no such choice; there are adam, adamw, asgd, sgd; did you mean adam?",
         ),
         (["data_dir=/data/my photos/(old)"], "cannot be read; put the value in quotes"),
         (["checkpoint=logs/epoch=1-step=5.ckpt"], "cannot be read; put the value in quotes"),

@@ -16,7 +16,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """'; did you mean x?' for the known word that is nearest, or nothing.
 
     Example:
-        >>> did_you_mean("nigth", ["none", "night"])
+        >>> did_you_mean("nite", ["none", "night"])
         '; did you mean night?'
     """
     near = difflib.get_close_matches(word, list(known), n=1)
