@@ -7,6 +7,7 @@ import csv
 import pytest
 import torch
 from command_line import TINY, geoloc, only_run, results_of, start
+from mini import write_mini_city
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +118,6 @@ def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
 
 
 def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
-    from mini import write_mini_city
-
     city = write_mini_city(tmp_path / "city")
     victim = sorted((city / "images/test/database").iterdir())[3]
     victim.write_bytes(victim.read_bytes()[:200])
@@ -129,7 +128,22 @@ def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
     assert "Traceback" not in done.stderr
     run = only_run(tmp_path)
     assert results_of(run)["status"] == "failed"
-    assert (run / "checkpoints" / "best.ckpt").is_file()  # what was trained before is kept
+    best = (run / "checkpoints" / "best.ckpt").read_bytes()
+    write_mini_city(city)  # the image is whole again
+    done = geoloc(tmp_path, f"resume={run}")
+    assert done.returncode == 0, done.stderr
+    results = results_of(run)
+    assert (results["status"], results["domains"]["city"]["queries"]) == ("finished", 6)
+    assert "error" not in results
+    assert (run / "checkpoints" / "best.ckpt").read_bytes() == best  # only the testing was done again
+
+
+def test_an_evaluation_that_never_came_is_said(tmp_path, mini_city):
+    done = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "trainer.check_val_every_n_epoch=5")
+    assert done.returncode == 0, done.stderr
+    results = results_of(only_run(tmp_path))
+    assert any("no validation took place in so few epochs" in warning for warning in results["warnings"])
+    assert results["model"]["weights"] == "trained by this run, last.ckpt; started from none"
 
 
 def test_three_runs_in_the_same_second_get_three_folders(tmp_path):

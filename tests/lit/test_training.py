@@ -2,10 +2,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mini import name_of, write_mini_city
 from pytorch_lightning.callbacks import Callback
 from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.data.augment import Chain, Exposure
+from geoloc.errors import InputError
 from geoloc.lit.checkpoints import EpochTable, best_checkpoint, last_checkpoint
 from geoloc.lit.datamodule import clamp_workers
 from geoloc.lit.initialise import Initialise
@@ -43,6 +45,24 @@ def test_interrupted_and_resumed_equals_straight(mini_city, tmp_path, full):
     assert (moved / "metrics.csv").read_text() == (tmp_path / "straight" / "metrics.csv").read_text()
     assert float(best_resumed.best_model_score) == float(best.best_model_score)
     assert best_resumed.best_model_path == str(moved / "checkpoints" / "best.ckpt")
+
+
+def test_resuming_on_other_images_is_refused(tmp_path):
+    """The mined tuples of the checkpoint are row numbers: they would mean other images."""
+    city = write_mini_city(tmp_path / "city")
+    run(city, tmp_path / "first", 1)
+    first = sorted((city / "images" / "train" / "database").iterdir())[0]
+    first.rename(first.with_name(name_of(499_000)))
+    with pytest.raises(InputError, match=r"^city: the train data have changed since this run was interrupted"):
+        run(city, tmp_path, 2, ckpt=str(tmp_path / "first" / "checkpoints" / "last.ckpt"))
+
+
+def test_diverged_training_stops_with_a_reason(mini_city, tmp_path):
+    net = tiny_net()
+    with torch.no_grad():
+        net.backbone.second[0].weight.fill_(float("nan"))
+    with pytest.raises(RuntimeError, match="epoch 0: descriptors are not finite; training has diverged"):
+        tiny_trainer(tmp_path, [miner(tmp_path)]).fit(tiny_module(net, tmp_path), datamodule=tiny_data(mini_city))
 
 
 def test_checkpoints_are_safe_to_load_and_hold_no_config(mini_city, tmp_path):

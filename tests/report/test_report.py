@@ -75,16 +75,17 @@ def test_leaderboard_is_sorted_and_tells_failures(tmp_path):
     assert list(rows[0]) == ["job", "status", "optimizer", "data.path", "day/R1"]  # seed is the same in all
 
 
-def test_names_of_files_are_escaped_in_the_page(tmp_path, mini_city):
+def test_the_page_escapes_names_and_tells_of_unanswerable_queries(tmp_path, mini_city):
     domain = folder(mini_city)
     ids = np.arange(12)[None].repeat(6, axis=0)
     found = Predictions(ids, np.zeros(ids.shape, np.float32), 12)
     write_predictions(tmp_path / "predictions" / "mini.csv", domain, found, np.zeros(ids.shape, bool))
     facts = {
-        "recalls": {"1": 0.0},
+        "recalls": {"1": 37.5},
+        "recalls_answerable": {"1": 75.0},
         "ci95": {"1": [0, 40]},
         "queries": 6,
-        "answerable": 6,
+        "answerable": 3,
         "database": 12,
         "radius_m": 25,
         "folders": {"database": str(domain.database.root), "queries": str(domain.queries.root)},
@@ -104,4 +105,5 @@ def test_names_of_files_are_escaped_in_the_page(tmp_path, mini_city):
     page = write_page(tmp_path).read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+    assert "of the answerable</td><td>75.0</td>" in page
     assert page.count("<img ") == 4  # four wrong queries are shown, and there is no right one
