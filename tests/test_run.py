@@ -117,6 +117,18 @@ def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
     assert done.stderr.count("\n") == 1
 
 
+def test_help_tells_what_can_be_typed_and_may_be_cut_off(tmp_path):
+    done = geoloc(tmp_path, "--help")
+    assert done.stdout.startswith("geoloc trains and evaluates networks that tell where a photo was taken.\n")
+    assert "optimizer: adam, adamw, asgd, sgd\n" in done.stdout
+    assert "optimizer=adamw aug=night" in done.stdout
+    cut = start(tmp_path, "--help")
+    cut.stdout.close()  # as `head` does
+    assert cut.stderr.read() == ""
+    assert cut.wait() == 1
+    assert list(tmp_path.iterdir()) == []  # nothing was run
+
+
 def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
     city = write_mini_city(tmp_path / "city")
     victim = sorted((city / "images/test/database").iterdir())[3]

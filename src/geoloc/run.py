@@ -212,6 +212,9 @@ def main() -> None:
     except (KeyboardInterrupt, SystemExit) as stop:
         # Lightning turns Ctrl-C into an exit; Hydra's own exits, as that of --help, are none of ours.
         sys.exit(130 if isinstance(stop, KeyboardInterrupt) or hasattr(stop, "geoloc_logged") else stop.code)
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+        sys.exit(1)
     except Exception as error:
         if traceback_wanted:
             raise
