@@ -93,6 +93,12 @@ def test_every_small_part_can_be_made(composed, group, choice):
         (["name='a b'"], "name: string should match pattern"),
         (["data=folder"], "data.path: must be given, such as data.path=VALUE"),
         (["checkpoint=[1]"], "checkpoint: input should be a valid string, not [1]"),
+        (["train_batch_size=4.0"], "train_batch_size: input should be a valid integer, not 4.0"),
+        (["recall_values=[1.0,5]", "monitor=R5"], "recall_values.0: input should be a valid integer, not 1.0"),
+        (["aggregator.clusters=4.0"], "aggregator.clusters: input should be a valid integer, not 4.0"),
+        (["miner.negatives=true"], "miner.negatives: input should be a valid integer, not True"),
+        (["+trainer.overfit_batches=1"], "trainer.overfit_batches: would validate on a part of a domain"),
+        (["trainer.limit_train_batches=0"], "trainer.limit_train_batches: must be above 0, or null for all"),
         (["num_workers=-1"], "num_workers: input should be greater than or equal to 0, not -1"),
     ],
 )
@@ -160,3 +166,7 @@ def test_the_word_is_the_folder():
             target = OmegaConf.load(path)["_target_"]
             assert target.startswith(f"geoloc.{package}.{path.stem}."), path
             assert (source / package / f"{path.stem}.py").is_file()
+
+
+def test_whole_numbers_may_stand_for_others_and_lists_for_tuples(composed):
+    assert problems(composed("loss.margin=1", "optimizer.lr=1", "+optimizer.betas=[0.5,0.9]", "radius.eval=30")) == []

@@ -64,6 +64,16 @@ def test_normalisation_is_that_of_the_backbone():
     assert seen[0][0, :, 0, 0].tolist() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "wrong", [torch.rand(1, 3, 64, 64), torch.zeros(3, 64, 64, dtype=torch.uint8), torch.zeros(1, 64, 64, 3).byte()]
+)
+def test_images_of_another_kind_are_refused(wrong):
+    """Floats from 0 to 1 would give a descriptor of nearly black images, without a word."""
+    net = DescriptorNet.from_spec(spec_of(aggregator__clusters=4))
+    with pytest.raises(ValueError, match=r"images must be \(B, 3, H, W\) uint8 RGB, not \("):
+        net.describe(wrong)
+
+
 def test_describe_puts_modes_and_gradients_back():
     net = DescriptorNet.from_spec(spec_of(backbone__freeze="early")).train()
     before = [module.training for module in net.modules()]
@@ -155,6 +165,9 @@ def test_checkpoint_paths(tmp_path):
     assert read_checkpoint(tmp_path).epoch == 5
     net.save(tmp_path)
     assert load_network(tmp_path, {}, set()).out_dim == 4 * 256
+    assert load_network(tmp_path / "model.safetensors", {}, set()).out_dim == 4 * 256
+    with pytest.raises(InputError, match=r"only a finished run's model\.safetensors is read"):
+        load_network(tmp_path / "epoch3.safetensors", {}, set())
 
 
 def test_the_older_kind_of_checkpoint_with_objects_inside_is_refused(tmp_path):

@@ -19,6 +19,7 @@ def interrupted(tmp_path):
     (run / "checkpoints").mkdir()
     (run / "checkpoints" / "last.ckpt").touch()
     (run / ".hydra" / "overrides.yaml").write_text("- optimizer=adamw\n- aug=night\n")
+    (run / ".hydra" / "hydra.yaml").write_text("hydra: {overrides: {hydra: ['hydra.job.chdir=false']}}\n")
     (run / ".hydra" / "config.yaml").write_text("{lr: {backbone: 0.1}, patience: 3, name: default, old: 1}\n")
     (run / "results.json").write_text(json.dumps({"status": "interrupted"}))
     return run
@@ -34,8 +35,33 @@ def test_the_old_arguments_come_first_and_the_folder_is_the_old_one(interrupted)
         f"hydra.run.dir='{quoted}'",
         "hydra.output_subdir=.hydra/resumed_1",
     ]
-    (interrupted / ".hydra" / "resumed_1").mkdir()
-    assert resumed_arguments([f"resume={interrupted}"])[-1] == "hydra.output_subdir=.hydra/resumed_2"
+
+
+def test_what_was_typed_at_the_last_resume_still_holds(interrupted):
+    for number, value in ((1, 5), (2, 6)):
+        (interrupted / ".hydra" / f"resumed_{number}").mkdir()
+        overrides = f"- optimizer=adamw\n- aug=night\n- patience={value}\n- resume='x'\n"
+        (interrupted / ".hydra" / f"resumed_{number}" / "overrides.yaml").write_text(overrides)
+    arguments = resumed_arguments([f"resume={interrupted}"])
+    assert arguments[:3] == ["optimizer=adamw", "aug=night", "patience=6"]
+    assert arguments[3].startswith("resume='")
+    assert arguments[-1] == "hydra.output_subdir=.hydra/resumed_3"
+
+
+def test_where_the_run_found_its_yaml_files_is_remembered(interrupted):
+    searched = "hydra.searchpath=[file:///mine/conf]"
+    (interrupted / ".hydra" / "hydra.yaml").write_text(f"hydra: {{overrides: {{hydra: ['{searched}']}}}}\n")
+    assert resumed_arguments([f"resume={interrupted}"])[0] == searched
+
+
+def test_a_value_that_others_follow_cannot_change(interrupted):
+    config = "{scheduler: {T_max: '${trainer.max_epochs}'}, trainer: {max_epochs: %d}, resume: null}"
+    (interrupted / ".hydra" / "config.yaml").write_text(config % 4)
+    refuse_drift(OmegaConf.create(config % 4), interrupted, {"trainer.max_epochs"})
+    with pytest.raises(
+        InputError, match=r"^resume: trainer\.max_epochs cannot change now, since scheduler\.T_max follows"
+    ):
+        refuse_drift(OmegaConf.create(config % 9), interrupted, {"trainer.max_epochs"})
 
 
 def test_without_resume_nothing_changes():

@@ -12,7 +12,7 @@ import torch
 
 from geoloc.backbones.weights import load_exactly, read_state_dict
 from geoloc.errors import InputError
-from geoloc.net import SPEC_FILE, DescriptorNet
+from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet
 
 log = logging.getLogger(__name__)
 # Our own checkpoints carry plain values under this key: the network's spec and the epoch.
@@ -76,7 +76,9 @@ def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str]) -
     Raises:
         InputError: One line that says what does not agree.
     """
-    folder = Path(path).parent if Path(path).suffix == ".safetensors" else Path(path)
+    if Path(path).suffix == ".safetensors" and Path(path).name != WEIGHTS_FILE:
+        raise InputError(f"checkpoint={path}: of .safetensors files only a finished run's {WEIGHTS_FILE} is read")
+    folder = Path(path).parent if Path(path).name == WEIGHTS_FILE else Path(path)
     if (folder / SPEC_FILE).is_file():
         net, about = DescriptorNet.load(folder), "of a finished run"
         _agree(f"checkpoint={path}", net.spec, wanted, typed)

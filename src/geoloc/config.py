@@ -33,6 +33,7 @@ SET_BY_US = (
     "log_every_n_steps",
     "enable_model_summary",
     "deterministic",
+    "plugins",
 )
 # Arguments that are given when the object is made, after the config has been read.
 GIVEN = {"backbone": {"load"}, "aggregator": {"in_channels"}}
@@ -66,7 +67,7 @@ def problems(cfg: DictConfig) -> list[str]:
 
 def _of_settings(content: dict[str, Any]) -> list[str]:
     try:
-        Settings.model_validate(content)
+        Settings.model_validate(content, strict=True)
     except ValidationError as error:
         return [_line(item, list(Settings.model_fields)) for item in error.errors()]
     return []
@@ -136,7 +137,9 @@ def _of_values(path: str, called: Any, given: dict[str, Any]) -> list[str]:
         if key not in hints or any(True for _ in nodes(value)):
             continue
         try:
-            TypeAdapter(hints[key], config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+            adapter = TypeAdapter(hints[key], config=ConfigDict(arbitrary_types_allowed=True))
+            # Strict for numbers: 4.0 or true is no whole number. A list may stand for a tuple, and a string for a path.
+            adapter.validate_python(value, strict=isinstance(value, (bool, int, float)))
         except ValidationError as error:
             wanted = sorted({_lower(item["msg"]) for item in error.errors()})
             found.append(f"{path}.{key}: {' or '.join(wanted)}, not {value!r}")
@@ -158,7 +161,7 @@ def _of_combinations(content: dict[str, Any]) -> list[str]:
         found.append("radius.positive: must not exceed radius.negative, or positives would be mined as negatives")
     if min(content["image_size"]) < 32:
         found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
-    if content["checkpoint"] and not Path(content["checkpoint"]).exists():
+    if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
     return found + _of_trainer(content["trainer"]) or _of_small_parts(content)
 
@@ -168,6 +171,10 @@ def _of_trainer(trainer: dict[str, Any]) -> list[str]:
     limited = [key for key in ("limit_val_batches", "limit_test_batches") if key in trainer]
     found = [f"trainer.{key}: recall on a part of a domain means nothing; use a smaller domain" for key in limited]
     found += [f"trainer.{key}: is set by geoloc itself" for key in SET_BY_US if key in trainer]
+    if trainer.get("overfit_batches"):
+        found.append("trainer.overfit_batches: would validate on a part of a domain; use trainer.limit_train_batches")
+    if trainer["limit_train_batches"] == 0:
+        found.append("trainer.limit_train_batches: must be above 0, or null for all")
     every = trainer["check_val_every_n_epoch"]
     if not isinstance(every, int) or every < 1:
         found.append(f"trainer.check_val_every_n_epoch: must be a number of epochs, at least 1, not {every!r}")

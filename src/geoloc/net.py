@@ -50,7 +50,13 @@ class DescriptorNet(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def features(self, images: torch.Tensor) -> Any:
-        """`Features` of (B, 3, H, W) uint8 images."""
+        """`Features` of (B, 3, H, W) uint8 images.
+
+        Raises:
+            ValueError: Images of another shape or type, such as floats from 0 to 1.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be (B, 3, H, W) uint8 RGB, not {tuple(images.shape)} {images.dtype}")
         return self.backbone((images.float() - self.mean) / self.std)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -106,6 +106,14 @@ def _examples(names: np.ndarray, at_most: int = 3) -> str:
     return shown if len(names) <= at_most else f"{shown} and {len(names) - at_most} more"
 
 
+def same_zone(a: str | None, b: str | None) -> bool:
+    """Whether two zones may be the same; a name without a band letter does not say the hemisphere."""
+    if a is None or b is None:
+        return True
+    (number_a, _, half_a), (number_b, _, half_b) = a.partition(" "), b.partition(" ")
+    return number_a == number_b and (half_a == half_b or not half_a or not half_b)
+
+
 @dataclass(frozen=True)
 class Neighbours:
     """For each query the database rows within a radius, as one compressed sparse row structure.

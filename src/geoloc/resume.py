@@ -15,6 +15,7 @@ from geoloc.errors import InputError
 
 # What may be typed besides resume=; all else would make the second half another run than the first.
 MAY_CHANGE = (
+    "hydra.searchpath",
     "infer_batch_size",
     "keep_descriptors",
     "logger",
@@ -50,7 +51,16 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     number = len(list((folder / ".hydra").glob("resumed_*"))) + 1
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     inside = [f"resume='{quoted}'", f"hydra.run.dir='{quoted}'", f"hydra.output_subdir=.hydra/resumed_{number}"]
-    return [*map(str, OmegaConf.load(folder / ".hydra" / "overrides.yaml")), *typed, *inside]
+    return [*_given_before(folder, number - 1), *typed, *inside]
+
+
+def _given_before(folder: Path, resumed: int) -> list[str]:
+    """What the run was given at its start and when it was last resumed, and where else it looked for yaml files."""
+    last = folder / ".hydra" / (f"resumed_{resumed}" if resumed else "")
+    overrides = map(str, OmegaConf.load(last / "overrides.yaml"))
+    asked = OmegaConf.select(OmegaConf.load(folder / ".hydra" / "hydra.yaml"), "hydra.overrides.hydra", default=[])
+    searched = [str(item) for item in asked if str(item).startswith("hydra.searchpath=")]
+    return [*searched, *(item for item in overrides if not item.startswith("resume="))]
 
 
 def _check_folder(folder: Path) -> None:
@@ -94,10 +104,11 @@ def refuse_drift(cfg: DictConfig, folder: Path, typed: Iterable[str]) -> None:
         typed: Dotted keys that were typed.
 
     Raises:
-        InputError: Names the keys whose defaults have changed.
+        InputError: Names the keys whose defaults have changed, or that follow one that was typed.
     """
     old = OmegaConf.load(folder / ".hydra" / "config.yaml")
     now, then = flat(OmegaConf.to_container(cfg)), flat(OmegaConf.to_container(old))
+    _refuse_followers(cfg, old)
     allowed = {"resume", *typed}
     differ = [
         key
@@ -109,6 +120,22 @@ def refuse_drift(cfg: DictConfig, folder: Path, typed: Iterable[str]) -> None:
             f"resume={folder}: these defaults have changed since that run: {', '.join(differ)};"
             " use the version of geoloc that it was started with"
         )
+
+
+def _refuse_followers(cfg: DictConfig, old: Any) -> None:
+    """Refuse a changed value that others are computed from, such as `trainer.max_epochs` by the cosine scheduler.
+
+    The checkpoint holds what they were at first, and would not know of the change.
+    """
+    then = flat(OmegaConf.to_container(old))
+    changed = [key for key in MAY_CHANGE if OmegaConf.select(cfg, key) != OmegaConf.select(old, key)]
+    for key in changed:
+        followers = [name for name, value in then.items() if f"${{{key}}}" in str(value)]
+        if followers:
+            raise InputError(
+                f"resume: {key} cannot change now, since {', '.join(followers)} follows it; leave it out, or start a"
+                " new run from checkpoint=RUN"
+            )
 
 
 def flat(content: Any, path: str = "") -> dict[str, Any]:

@@ -113,8 +113,8 @@ def _refuse(found: list[str]) -> None:
 
 
 def _update_leaderboard(folder: Path) -> None:
-    """Bring the sweep's leaderboard up to date; nothing to do for a single run."""
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    """Bring the leaderboard of the sweep that the job belongs to up to date; nothing to do for a single run."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN or (folder.parent / "leaderboard.csv").is_file():
         from geoloc.report.leaderboard import write_leaderboard
 
         write_leaderboard(folder.parent)

@@ -23,7 +23,7 @@ class Settings(BaseModel, extra="forbid"):
     checkpoint: str | None
     resume: str | None
     pretrained: str
-    image_size: tuple[int, int]
+    image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
     infer_batch_size: int = Field(ge=1)
     num_workers: int | None = Field(ge=0)

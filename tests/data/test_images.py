@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from mini import write_image
-from PIL import Image
+from PIL import Image, ImageOps
 
 from geoloc.data.images import read_image, resize, to_tensor
 from geoloc.errors import InputError
@@ -57,6 +57,28 @@ def test_orientation_tag_and_turned_pixels_agree(tmp_path):
     tagged = read_image(tmp_path / "tagged.png")
     assert tagged.size == (6, 4)
     assert np.array_equal(np.asarray(tagged), np.asarray(read_image(tmp_path / "upright.png")))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_stands_upright(tmp_path, orientation):
+    """Against Pillow's own rule."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (2, 3, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path, image, exif=exif)
+    with Image.open(path) as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened))
+    assert np.array_equal(np.asarray(read_image(path)), expected)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_an_exif_block_that_makes_no_sense_says_nothing(tmp_path):
+    image = Image.new("RGB", (3, 2), (10, 20, 30))
+    path = tmp_path / "image.jpg"
+    image.save(
+        path, exif=b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x05\x00\x00\x00\x09\xff\xff\xff\xff"
+    )
+    assert read_image(path).size == (3, 2)
 
 
 def test_damaged_files_are_named(tmp_path):

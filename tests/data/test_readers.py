@@ -1,4 +1,6 @@
 import logging
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +113,44 @@ def test_zones_that_say_no_hemisphere_fit_those_that_do(tmp_path):
     (tmp_path / "images/val/queries.csv").write_text("path,lat,lon\n./a.jpg,45.0,3.0\n")
     domain = folder(tmp_path, "val")
     assert np.linalg.norm(domain.queries.xy - domain.database.xy) == pytest.approx(0, abs=1)
+
+
+def test_names_without_a_zone_fit_those_with_one(tmp_path):
+    for east, zone in ((500_000, "@17@T"), (500_010, "@17@"), (500_020, "@@")):
+        write_image(tmp_path / f"@{east}@4000000{zone}@.jpg", 0)
+    assert read_places(tmp_path).zone == "17 north"
+    write_image(tmp_path / "@500030@4000000@17@G@.jpg", 0)
+    with pytest.raises(InputError, match=r"several UTM zones \(17, 17 north, 17 south\)"):
+        read_places(tmp_path)
+
+
+def test_a_name_that_no_table_can_hold_is_refused(tmp_path):
+    good = write_image(tmp_path / "a.jpg", 0)
+    Path(os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.jpg")).write_bytes(good.read_bytes())
+    with pytest.raises(InputError, match=r"1 names are not UTF-8 \(caf\?\.jpg\); rename them"):
+        find_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("path,east,north\n0.jpg,500000,25,4000000,10\n", r"the row 0\.jpg,500000,25\.\.\. has not as many cells"),
+        ("path,east,north\n0.jpg,500000\n", r"the row 0\.jpg,500000\.\.\. has not as many cells as the header"),
+        ("path,lat,lon\n0.jpg,1,7\n1.jpg,-1,7\n", "on both sides of the equator have no common UTM zone"),
+    ],
+)
+def test_decimal_commas_short_rows_and_the_equator(tmp_path, table, message):
+    for name in ("0.jpg", "1.jpg"):
+        write_image(tmp_path / "database" / name, 0)
+    (tmp_path / "database.csv").write_text(table)
+    with pytest.raises(InputError, match=message):
+        read_places(tmp_path / "database")
+
+
+def test_blank_rows_of_a_table_do_no_harm(tmp_path):
+    write_image(tmp_path / "database" / "0.jpg", 0)
+    (tmp_path / "database.csv").write_text("path,east,north\n,,\n0.jpg,500000,4000000\n\n,,\n")
+    assert read_places(tmp_path / "database").xy.tolist() == [[500_000, 4_000_000]]
 
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):

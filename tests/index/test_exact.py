@@ -44,6 +44,19 @@ def test_ties_come_in_order_of_the_database():
     assert found.distances[0].tolist() == [0] * 20
 
 
+@pytest.mark.parametrize("block", [64, 8192])
+def test_more_ties_than_candidates_come_in_order_too(block):
+    """A database with many black frames, and one image that is nearer."""
+    rng = np.random.default_rng(0)
+    database = rng.normal(size=(500, 16)).astype(np.float32)
+    database[[7, *range(100, 200)]] = 0.0
+    database[450] = 1e-2
+    found = Exact(block).search(database, np.full((2, 16), 4e-3, np.float32), 5)
+    assert found.ids.tolist() == [[7, 100, 101, 102, 103]] * 2
+    near = Exact(block).search(database, np.full((1, 16), 6e-3, np.float32), 5)
+    assert near.ids.tolist() == [[450, 7, 100, 101, 102]]
+
+
 def test_float16_memory_maps(tmp_path, vectors):
     database, queries = vectors
     stored = np.lib.format.open_memmap(tmp_path / "d.npy", "w+", np.float16, database.shape)

@@ -5,6 +5,7 @@ from pytorch_lightning.callbacks import Callback
 from tiny import tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.data.augment import Chain, Exposure
+from geoloc.errors import InputError
 from geoloc.lit.store import DescriptorStore
 
 
@@ -106,3 +107,9 @@ def test_a_store_tells_what_is_missing(tmp_path):
     assert other.vectors[2].tolist() == [1, 2]
     with pytest.raises(FileNotFoundError, match="one common file system"):
         DescriptorStore(tmp_path / "b.npy", 4, 2, create=False)
+
+
+def test_a_disk_without_room_is_said_before_anything_is_described(tmp_path):
+    with pytest.raises(InputError, match=r"a\.npy: no room for 1000000 descriptors of .* MB together"):
+        DescriptorStore(tmp_path / "a.npy", 10**6, 10**8, create=True)
+    assert list(tmp_path.iterdir()) == []

@@ -140,16 +140,31 @@ def test_state_of_the_callback_can_be_read_safely(tiny, tmp_path):
     assert (fresh.epoch, fresh.tuples.tolist()) == (4, [[1, 2, 3]])
 
 
+def test_batch_norm_is_measured_alike_whatever_the_batch_size(mini_city):
+    """Field fault A11; with single images nothing could be measured at all."""
+    nets = []
+    for size in (1, 5):
+        net, data = tiny_net(), tiny_data(mini_city, infer_batch_size=size)
+        assert data.train_domain is not None
+        initialise(net, data, data.train_domain, torch.device("cpu"), seed=0)
+        nets.append(net.state_dict())
+    assert nets[0]["backbone.second.1.running_mean"].any()
+    assert all(torch.allclose(nets[0][name], nets[1][name], atol=1e-6) for name in nets[0])
+
+
 def test_random_weights_get_measured_statistics_and_trained_ones_keep_theirs(mini_city):
     net = tiny_net().train()
-    data = tiny_data(mini_city, infer_batch_size=18)
+    data = tiny_data(mini_city)
     domain = data.train_domain
-    images = torch.stack([data.photos(domain).dataset[row][0] for row in range(18)])
+    order = np.random.default_rng([0, 500]).permutation(18)
+    images = torch.stack([data.photos(domain).dataset[row][0] for row in order])
     initialise(net, data, domain, torch.device("cpu"), seed=0)
     first = net.backbone.first[0]((images.float() - net.mean) / net.std)
     bn = net.backbone.first[1]
     assert torch.allclose(bn.running_mean, first.mean(dim=(0, 2, 3)), atol=1e-5)
-    assert torch.allclose(bn.running_var, first.var(dim=(0, 2, 3)), atol=1e-5)
+    # As in training, variance is that within a batch: here one of 16 images and one of 2.
+    variances = [batch.var(dim=(0, 2, 3)) for batch in first.split(16)]
+    assert torch.allclose(bn.running_var, (16 * variances[0] + 2 * variances[1]) / 18, atol=1e-5)
     assert bn.momentum == 0.1
     assert not bn.training
     kept = bn.running_mean.clone()

@@ -8,7 +8,7 @@ from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.data.augment import Chain, Exposure
 from geoloc.errors import InputError
-from geoloc.lit.checkpoints import EpochTable, best_checkpoint, last_checkpoint
+from geoloc.lit.checkpoints import AtomicFiles, EpochTable, Patience, best_checkpoint, last_checkpoint
 from geoloc.lit.datamodule import clamp_workers
 from geoloc.lit.initialise import Initialise
 from geoloc.mining.full import Full
@@ -140,3 +140,18 @@ def test_more_workers_than_cores_are_cut_down(monkeypatch, caplog):
     assert clamp_workers(8) == 2
     assert "num_workers=8 is more than the 2 cores here; using 2" in caplog.text
     assert [clamp_workers(n) for n in (0, 1, None)] == [0, 1, 2]
+
+
+def test_patience_is_what_the_config_says_today(tmp_path):
+    stop = Patience("val/R1_mean", patience=7)
+    stop.load_state_dict({"wait_count": 2, "stopped_epoch": 0, "best_score": torch.tensor(0.5), "patience": 3})
+    assert (stop.patience, stop.wait_count) == (7, 2)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    AtomicFiles().save_checkpoint({"epoch": 1}, path)
+    with pytest.raises(AttributeError):  # a local object cannot be pickled
+        AtomicFiles().save_checkpoint({"epoch": 2, "bad": lambda: 0}, path)
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]

@@ -42,7 +42,9 @@ class NetVLAD(nn.Module):
         """Map (B, C, h, w) -> (B, K * C) of unit length, intra-normalised a cluster."""
         x = features.map.flatten(2).transpose(1, 2)  # (B, P, C)
         # Dividing by the length of x_p is folded into two small (B, P, .) factors, so no normalised copy is made.
-        shrink = 1 / torch.linalg.vector_norm(x, dim=2, keepdim=True).clamp_min(1e-12)  # (B, P, 1)
+        # In half precision larger factors than 1e4 would overflow where a location is all zero.
+        least = 1e-12 if x.dtype == torch.float32 else 1e-4
+        shrink = 1 / torch.linalg.vector_norm(x, dim=2, keepdim=True, dtype=torch.float32).clamp_min(least)  # (B, P, 1)
         assignment = torch.softmax((x @ self.assignment.T) * shrink, dim=2)  # (B, P, K)
         summed = (assignment * shrink).transpose(1, 2) @ x  # (B, K, C)
         residuals = summed - assignment.sum(dim=1).unsqueeze(2) * self.centroids

@@ -18,7 +18,7 @@ from geoloc.data.demo_city import render_demo_city
 from geoloc.data.progress import progress_bar
 from geoloc.data.readers import read_places
 from geoloc.errors import InputError
-from geoloc.places import Neighbours, PlaceSet, positives_within
+from geoloc.places import Neighbours, PlaceSet, positives_within, same_zone
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
@@ -43,7 +43,7 @@ class Domain:
 
     def __post_init__(self) -> None:
         zones = (self.database.zone, self.queries.zone)
-        if not _compatible(*zones):
+        if not same_zone(*zones):
             raise InputError(
                 f"{self.name}: database and queries lie in different UTM zones ({zones[0]} and {zones[1]})"
             )
@@ -72,14 +72,6 @@ class Domain:
         xy = np.concatenate([self.database.xy, self.queries.xy])
         width, height = np.ptp(xy, axis=0) / 1000
         return float(width), float(height)
-
-
-def _compatible(a: str | None, b: str | None) -> bool:
-    """Whether two zones may be the same; a name without a band letter does not say the hemisphere."""
-    if a is None or b is None:
-        return True
-    (number_a, _, half_a), (number_b, _, half_b) = a.partition(" "), b.partition(" ")
-    return number_a == number_b and (half_a == half_b or not half_a or not half_b)
 
 
 def metric_name(text: str) -> str:

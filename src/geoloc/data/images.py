@@ -12,11 +12,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 from torchvision.transforms.v2 import functional as tf
 
 from geoloc.errors import InputError
 
+# What brings a photo of each EXIF orientation upright.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 
@@ -29,12 +39,22 @@ def read_image(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            upright = ImageOps.exif_transpose(image)
+            upright = _upright(image)
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged files raise many things, and each must name its file
         raise InputError(f"{path}: cannot be read as an image ({_reason(error)}); replace or remove it") from None
     return _to_rgb(upright)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation and nothing else of the EXIF block, which cameras write in many odd ways."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a block that cannot be read says nothing
+        return image
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
 
 
 def _reason(error: Exception) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from geoloc.data.images import EXTENSIONS
 from geoloc.data.tables import read_table
 from geoloc.errors import InputError
-from geoloc.places import PlaceSet
+from geoloc.places import PlaceSet, same_zone
 
 log = logging.getLogger(__name__)
 NAME_FORMAT = "@UTM_east@UTM_north@...@.jpg"
@@ -52,9 +52,7 @@ def find_images(folder: Path) -> list[str]:
                 found.append((Path(place) / name).relative_to(folder).as_posix())
             else:
                 ignored["hidden" if name.startswith(".") else extension or "no extension"] += 1
-    dangling = [name for name in found if (folder / name).is_symlink() and not (folder / name).exists()]
-    if dangling:
-        raise InputError(f"{folder}: {len(dangling)} links lead nowhere ({', '.join(dangling[:5])})")
+    _check_files(folder, found)
     if not found:
         raise InputError(f"{folder}: no images (accepted: {' '.join(sorted(EXTENSIONS))}, in any case)")
     kinds = Counter(Path(name).suffix for name in found)
@@ -62,6 +60,25 @@ def find_images(folder: Path) -> list[str]:
         "%s: %d images (%s)%s", folder, len(found), _counts(kinds), f", ignored {_counts(ignored)}" if ignored else ""
     )
     return sorted(found)
+
+
+def _check_files(folder: Path, names: list[str]) -> None:
+    """Refuse links that lead nowhere, and names that no table could hold."""
+    dangling = [name for name in names if (folder / name).is_symlink() and not (folder / name).exists()]
+    if dangling:
+        raise InputError(f"{folder}: {len(dangling)} links lead nowhere ({', '.join(dangling[:5])})")
+    strange = [name.encode("utf-8", "replace").decode() for name in names if not _is_text(name)]
+    if strange:
+        raise InputError(f"{folder}: {len(strange)} names are not UTF-8 ({', '.join(strange[:5])}); rename them")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be written into a table."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _counts(counter: Counter[str]) -> str:
@@ -98,14 +115,15 @@ def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "loc
             f"{folder}: {len(wrong)} of {len(names)} names have no position ({shown}); a name must look like"
             f" {NAME_FORMAT}, or a table {folder.name}.csv must stand beside the folder (columns path,east,north)"
         )
-    zones = {_zone(parts) for parts in fields}
-    if len(zones) > 1:
-        raise InputError(f"{folder}: images in several UTM zones ({', '.join(sorted(map(str, zones)))}); split the set")
+    zones = sorted({zone for parts in fields if (zone := _zone(parts))}, key=len)
+    zone = zones[-1] if zones else None  # the one that says most; some names may lack the band letter, or the zone
+    if not all(same_zone(zone, other) for other in zones):
+        raise InputError(f"{folder}: images in several UTM zones ({', '.join(sorted(zones))}); split the set")
     return PlaceSet(
         root=folder,
         names=np.array(names),
         xy=np.array(positions, dtype=np.float64),
-        zone=zones.pop(),
+        zone=zone,
         notes=np.array([_field(parts, 14) for parts in fields]),
         shots=np.array([_shot(parts) for parts in fields]),
         coordinates=coordinates,

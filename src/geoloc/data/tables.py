@@ -63,6 +63,7 @@ def _rows(table: Path) -> tuple[list[dict[str, str]], tuple[str, str]]:
             rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table}: not a table in UTF-8 ({error})") from None
+    rows = [row for row in rows if any(row.values())]
     if not rows:
         raise InputError(f"{table}: {NEEDED}; it has no rows")
     columns = set(map(str, rows[0]))
@@ -70,6 +71,12 @@ def _rows(table: Path) -> tuple[list[dict[str, str]], tuple[str, str]]:
     if keys is None:
         raise InputError(f"{table}: {NEEDED}; it has {','.join(sorted(columns))}")
     for row in rows:
+        if None in row or None in row.values():
+            first = ",".join(str(cell) for key, cell in row.items() if key is not None and cell is not None)
+            raise InputError(
+                f"{table}: the row {first}... has not as many cells as the header; numbers need a decimal point, not a"
+                " comma, and every column a cell"
+            )
         row["path"] = posixpath.normpath(row["path"] or "")
     return sorted(rows, key=lambda row: row["path"]), keys
 
@@ -78,6 +85,8 @@ def _to_utm(latlon: np.ndarray, zone: str | None, table: Path) -> tuple[np.ndarr
     """Latitude and longitude, (N, 2) degrees, as metres in one zone."""
     if not (np.isfinite(latlon).all() and (latlon >= [-80, -180]).all() and (latlon <= [84, 180]).all()):
         raise InputError(f"{table}: latitude must lie in -80..84 and longitude in -180..180 degrees")
+    if latlon[:, 0].min() < 0 < latlon[:, 0].max():
+        raise InputError(f"{table}: positions on both sides of the equator have no common UTM zone; split the set")
     if zone is None:
         _, _, number, band = utm.from_latlon(*latlon[0])
         zone = f"{number} {'north' if band >= 'N' else 'south'}"

@@ -52,8 +52,28 @@ class Exact:
             best_ids = torch.cat([best_ids, torch.arange(start, start + len(x)).expand(len(q), -1)], dim=1)
             best, order = best.topk(min(wanted, best.shape[1]), dim=1, largest=False)
             best_ids = best_ids.gather(1, order)
+        if wanted < len(database):
+            # Where the last candidate is no farther than the k-th, others as near may have been left out.
+            level = best[:, -1] - best[:, k - 1] <= 1e-5 * q.square().sum(dim=1).clamp_min(1)
+            for rows in level.nonzero().flatten().split(64):
+                best_ids[rows] = self._one_by_one(database, q[rows])[:, :wanted]
         candidates = best_ids.sort(dim=1).values.numpy()
         return _rank(database, queries, candidates, k)
+
+    def _one_by_one(self, database: np.ndarray, queries: torch.Tensor) -> torch.Tensor:
+        """(Q, N) all rows by distance, equal ones in order of the database, each pair measured for itself."""
+        distance = torch.cat(
+            [
+                torch.cdist(
+                    queries,
+                    torch.from_numpy(np.array(database[start : start + self.block], np.float32)),
+                    compute_mode="donot_use_mm_for_euclid_dist",
+                )
+                for start in range(0, len(database), self.block)
+            ],
+            dim=1,
+        )
+        return distance.argsort(dim=1, stable=True)
 
 
 def _rank(database: np.ndarray, queries: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Best and last checkpoint of a run, and metrics.csv."""
+"""Best and last checkpoint of a run, how they are written, when training stops, and metrics.csv."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.plugins import TorchCheckpointIO
 
 
 class Checkpoint(ModelCheckpoint):
@@ -53,6 +55,31 @@ def last_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(
         folder, "last", monitor=None, save_top_k=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
+
+
+class Patience(EarlyStopping):
+    """Early stopping whose patience is what the config says today, also in a resumed run."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back how long nothing has improved."""
+        patience = self.patience
+        super().load_state_dict(state_dict)
+        self.patience = patience
+
+
+class AtomicFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and then renames it, so that a full disk or a kill spoils no good file."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write one checkpoint."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(".part")
+        try:
+            torch.save(checkpoint, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 class EpochTable(Callback):

@@ -87,15 +87,21 @@ class PlaceDataModule(LightningDataModule):
         """One loader a test domain: database, then queries."""
         return [self.photos(domain) for domain in self.domains["test"]]
 
-    def photos(self, domain: Domain, rows: np.ndarray | None = None) -> DataLoader:
+    def photos(self, domain: Domain, rows: np.ndarray | None = None, batch_size: int | None = None) -> DataLoader:
         """((B, 3, H, W) uint8 images, (B,) rows) of a domain, without augmentation.
 
         Args:
             domain: Rows count through its database and then its queries.
             rows: Rows wanted; by default all.
+            batch_size: Images; by default `infer_batch_size`.
         """
         images = Images(domain.paths(), self.image_size, rows)
-        return DataLoader(images, self.infer_batch_size, num_workers=self.workers, pin_memory=torch.cuda.is_available())
+        return DataLoader(
+            images,
+            batch_size or self.infer_batch_size,
+            num_workers=self.workers,
+            pin_memory=torch.cuda.is_available(),
+        )
 
 
 def train_truth(domain: Domain, positive_radius: float, negative_radius: float) -> Truth:

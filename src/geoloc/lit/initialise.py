@@ -18,6 +18,8 @@ from geoloc.net import DescriptorNet
 log = logging.getLogger(__name__)
 # The benchmark's numbers: 50,000 local features are clustered.
 IMAGES, LOCATIONS = 500, 100
+# Images that batch norm is measured on at once, whatever `infer_batch_size` is: it must not change the network.
+BATCH = 16
 
 
 class Initialise(Callback):
@@ -90,13 +92,16 @@ def measure_batch_norm(
     if not fresh:
         return
     momenta = [layer.momentum for layer in fresh]
+    used = 0
     with eval_mode(net), torch.no_grad():
         for layer in fresh:
-            layer.momentum = None  # the plain mean over all batches
             layer.train()
-        for images, _ in data.photos(domain, rows):
+        for images, _ in data.photos(domain, rows, BATCH):
             if len(images) > 1:  # statistics of a single image are no statistics
+                used += len(images)
+                for layer in fresh:
+                    layer.momentum = len(images) / used  # the mean over all images so far
                 net.features(images.to(device))
     for layer, momentum in zip(fresh, momenta, strict=True):
         layer.momentum = momentum
-    log.info("batch-norm statistics measured on %d images of %s", len(rows), domain.name)
+    log.info("batch-norm statistics measured on %d images of %s", used, domain.name)

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from pytorch_lightning.strategies import Strategy
+
+from geoloc.errors import InputError
+
+
+def _allocate(path: Path, dtype: type, shape: tuple[int, ...]) -> None:
+    """Make a file of zeros that has all its space on the disk; where a mapped file has not, writing kills the process.
+
+    Raises:
+        InputError: There is no room.
+    """
+    try:
+        np.lib.format.open_memmap(path, "w+", dtype, shape).flush()
+        if hasattr(os, "posix_fallocate"):
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        size = np.prod(shape) * np.dtype(dtype).itemsize / 1e6
+        raise InputError(
+            f"{path}: no room for {shape[0]} descriptors of {size:.0f} MB together ({error.strerror}); free some, or"
+            " choose another disk by paths.logs=PATH"
+        ) from None
 
 
 class DescriptorStore:
@@ -23,6 +46,7 @@ class DescriptorStore:
 
     Raises:
         FileNotFoundError: `create` is False and the file cannot be seen from here.
+        InputError: The disk is too small.
     """
 
     def __init__(self, path: Path, rows: int, dim: int, create: bool) -> None:
@@ -30,8 +54,8 @@ class DescriptorStore:
         self.flags_path = path.with_suffix(".written.npy")
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.lib.format.open_memmap(path, "w+", np.float32, (rows, dim)).flush()
-            np.lib.format.open_memmap(self.flags_path, "w+", np.bool_, (rows,)).flush()
+            _allocate(path, np.float32, (rows, dim))
+            _allocate(self.flags_path, np.bool_, (rows,))
         elif not path.is_file():
             raise FileNotFoundError(f"{path}: not visible from this process; all processes need one common file system")
         self.vectors = np.lib.format.open_memmap(path, "r+")

@@ -10,10 +10,11 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 
-from geoloc.checkpoints import load_network
+from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain, folder, has_split, metric_name
 from geoloc.data.overlap import same_photo
 from geoloc.errors import InputError
+from geoloc.lit.checkpoints import AtomicFiles
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.module import PlaceModule
@@ -136,11 +137,14 @@ def network_spec(job: Job) -> dict[str, Any]:
 
 
 def network(job: Job) -> DescriptorNet:
-    """The network of the checkpoint if one is given, else a new one with its pretrained weights."""
+    """The network of the run that is resumed, or of the checkpoint, or a new one with its pretrained weights."""
+    if job.cfg["resume"]:
+        # All weights come from the last checkpoint, whatever the run once started from.
+        last = read_checkpoint(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt")
+        return DescriptorNet.from_spec(last.spec or network_spec(job), load=False)
     if job.cfg["checkpoint"]:
         return load_network(job.cfg["checkpoint"], network_spec(job), job.typed)
-    # A resumed run gets all its weights from the checkpoint.
-    return DescriptorNet.from_spec(network_spec(job), load=not job.cfg["resume"])
+    return DescriptorNet.from_spec(network_spec(job))
 
 
 def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -> PlaceDataModule:
@@ -195,6 +199,7 @@ def trainer(job: Job, callbacks: list[Callback]) -> pl.Trainer:
         reload_dataloaders_every_n_epochs=1,  # each epoch's loader is built after its tuples have been mined
         num_sanity_val_steps=0,
         log_every_n_steps=1,
+        plugins=[AtomicFiles()],
         enable_model_summary=False,
         deterministic="warn" if job.cfg["seed"] >= 0 else False,
     )

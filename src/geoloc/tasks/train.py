@@ -6,11 +6,11 @@ import logging
 import time
 from pathlib import Path
 
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback
 
 from geoloc.checkpoints import load_network
 from geoloc.errors import InputError
-from geoloc.lit.checkpoints import Checkpoint, EpochTable, best_checkpoint, last_checkpoint
+from geoloc.lit.checkpoints import Checkpoint, EpochTable, Patience, best_checkpoint, last_checkpoint
 from geoloc.lit.initialise import Initialise
 from geoloc.lit.mining import MineTriplets
 from geoloc.tasks import build
@@ -50,15 +50,15 @@ def do(job: Job) -> float:
         facts["weights"] = f"trained by this run, {chosen.name}; started from {facts['weights']}"
         if trainer.is_global_zero:
             net.save(job.folder, {"weights": facts["weights"], "command": job.command})
-            write_status(job, "testing", model=facts, trained=True)
+            write_status(job, "testing", model=facts, trained_for=job.cfg["trainer"]["max_epochs"])
     recall = judge(job, trainer, module, data, facts, seconds)
     return recall if kept.best_model_score is None else float(kept.best_model_score)
 
 
 def _has_trained(job: Job) -> bool:
     """Whether the run that is resumed was interrupted after its training, and is not to be trained further."""
-    resumed_as_it_was = job.cfg["resume"] and "trainer.max_epochs" not in job.typed
-    return bool(resumed_as_it_was and read_results(job.folder).get("trained"))
+    trained_for = read_results(job.folder).get("trained_for")
+    return bool(job.cfg["resume"]) and trained_for == job.cfg["trainer"]["max_epochs"]
 
 
 def _chosen(folder: Path, validated: bool) -> Path:
@@ -82,7 +82,7 @@ def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Ca
         log.warning("there is no validation domain: all epochs are trained and the last network is tested")
         return [*callbacks, last], last
     monitor = f"val/{job.cfg['monitor']}_mean"
-    stop = EarlyStopping(monitor, patience=job.cfg["patience"], mode="max", check_on_train_epoch_end=False)
+    stop = Patience(monitor, patience=job.cfg["patience"], mode="max", check_on_train_epoch_end=False)
     best = best_checkpoint(folder, monitor)
     return [*callbacks, stop, best, last], best
 
