@@ -1,12 +1,13 @@
 """What the README shows is true."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from command_line import TINY, geoloc, only_run, results_of
+from mini import write_image
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -46,6 +47,11 @@ def test_the_aggregator_of_the_tutorial_trains_and_is_loaded_again(tmp_path, min
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path)
     assert results_of(run)["model"]["descriptor_dim"] == 512
+    first = results_of(run)
+    (run / "results.json").write_text(json.dumps({**first, "status": "interrupted"}))
+    resumed = geoloc(tmp_path, f"resume={run}", PYTHONPATH=str(mine))  # its yaml is found again
+    assert resumed.returncode == 0, resumed.stderr
+    assert results_of(run)["domains"]["mini"]["recalls"] == first["domains"]["mini"]["recalls"]
     test = [
         "task=test",
         f"checkpoint={run}",
@@ -73,7 +79,8 @@ def test_the_python_example_of_loading(tmp_path):
     nodes["backbone"]["weights"] = "none"
     DescriptorNet.from_spec({**nodes, "image_size": [64, 64]}).save(tmp_path)
     code = block("reads without Lightning or Hydra").replace('"logs/default/2026-01-31_12-00-00"', repr(str(tmp_path)))
-    names = {"images": torch.zeros(2, 3, 64, 64, dtype=torch.uint8)}
-    exec(code, names)
-    assert names["descriptors"].shape == (2, 256)
+    photo = write_image(tmp_path / "photo.jpg", seed=0, size=(90, 120))
+    names: dict = {}
+    exec(code.replace('"photo.jpg"', repr(str(photo))), names)
+    assert names["descriptors"].shape == (1, 256)
     assert names["geoloc"] is package

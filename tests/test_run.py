@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 import torch
@@ -209,6 +210,15 @@ def test_a_sweep_gives_a_folder_a_job_and_a_leaderboard_even_if_one_fails(tmp_pa
     }
     assert all(row["status"] == "finished" for row in rows)
     assert all(float(row["mini/R20"]) == 100 for row in rows)
+    # One of them is interrupted while testing, and resumed later on.
+    results = results_of(sweep / "2")
+    del results["domains"]
+    (sweep / "2" / "results.json").write_text(json.dumps({**results, "status": "interrupted"}))
+    done = geoloc(tmp_path, f"resume={sweep / '2'}")
+    assert done.returncode == 0, done.stderr
+    with (sweep / "leaderboard.csv").open() as file:
+        again = list(csv.DictReader(file))
+    assert again == rows
     failing = geoloc(tmp_path, "-m", *base, "name=failing", "miner.negatives=2,0", "logger=wandb_offline")
     assert failing.returncode == 2, failing.stderr
     assert "error: miner: " in failing.stderr
