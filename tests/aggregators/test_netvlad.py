@@ -96,3 +96,13 @@ def test_memory_of_one_tuple_stays_far_below_the_tensor_of_residuals():
     with Watch():
         layer(features).sum().backward()
     assert max(sizes) <= features.map.numel()  # nothing is larger than the input itself
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_black_location_is_no_number_trouble_in_half_precision(dtype):
+    torch.manual_seed(0)
+    layer, x = NetVLAD(8, clusters=4), torch.randn(1, 8, 3, 3)
+    x[:, :, 1, 1] = 0
+    with torch.autocast("cpu", dtype):
+        out = layer(Features(x.to(dtype)))
+    assert torch.allclose(out.float(), layer(Features(x)), atol=0.05)

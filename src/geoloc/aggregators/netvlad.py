@@ -42,9 +42,9 @@ class NetVLAD(nn.Module):
         """Map (B, C, h, w) -> (B, K * C) of unit length, intra-normalised a cluster."""
         x = features.map.flatten(2).transpose(1, 2)  # (B, P, C)
         # Dividing by the length of x_p is folded into two small (B, P, .) factors, so no normalised copy is made.
-        # In half precision larger factors than 1e4 would overflow where a location is all zero.
-        least = 1e-12 if x.dtype == torch.float32 else 1e-4
-        shrink = 1 / torch.linalg.vector_norm(x, dim=2, keepdim=True, dtype=torch.float32).clamp_min(least)  # (B, P, 1)
+        half = x.dtype in (torch.float16, torch.bfloat16)
+        length = torch.linalg.vector_norm(x, dim=2, keepdim=True, dtype=torch.float32 if half else None)
+        shrink = 1 / length.clamp_min(1e-4 if half else 1e-12)  # (B, P, 1); 1e12 would overflow in half precision
         assignment = torch.softmax((x @ self.assignment.T) * shrink, dim=2)  # (B, P, K)
         summed = (assignment * shrink).transpose(1, 2) @ x  # (B, K, C)
         residuals = summed - assignment.sum(dim=1).unsqueeze(2) * self.centroids
