@@ -126,8 +126,8 @@ def test_names_without_a_zone_fit_those_with_one(tmp_path):
 
 def test_a_name_that_no_table_can_hold_is_refused(tmp_path):
     good = write_image(tmp_path / "a.jpg", 0)
-    Path(os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.jpg")).write_bytes(good.read_bytes())
-    with pytest.raises(InputError, match=r"1 names are not UTF-8 \(caf\?\.jpg\); rename them"):
+    Path(os.fsdecode(os.fsencode(tmp_path / "x") + b"\xe9.jpg")).write_bytes(good.read_bytes())
+    with pytest.raises(InputError, match=r"1 names are not UTF-8 \(x\?\.jpg\); rename them"):
         find_images(tmp_path)
 
 
