@@ -15,6 +15,7 @@ import timm
 import torch
 from torch import nn
 
+from geoloc.backbones.backbone import Backbone, early_or_all
 from geoloc.backbones.weights import load_exactly, read_state_dict
 from geoloc.errors import InputError
 from geoloc.features import Features
@@ -24,7 +25,7 @@ FILE = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite0(Backbone):
     """EfficientNet-Lite0 without its last 1x1 convolutions and classifier.
 
     Args:
@@ -53,17 +54,9 @@ class EfficientNetLite0(nn.Module):
             load_exactly(full, read_state_dict(weights), weights)
         self.stem = nn.Sequential(full.conv_stem, full.bn1)
         self.stages: nn.Sequential = full.blocks[:6]
-        self.freeze = ("none" if weights == "none" else "early") if freeze == "auto" else freeze
-        self.frozen = [self.stem, *self.stages[:4]] if self.freeze == "early" else []
-        for part in self.frozen:
-            part.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> EfficientNetLite0:
-        """Set the mode of all but the frozen stages, which stay in eval mode."""
-        super().train(mode)
-        for part in self.frozen:
-            part.eval()
-        return self
+        self.freeze = early_or_all(freeze, weights)
+        if self.freeze == "early":
+            self.keep_fixed([self.stem, *self.stages[:4]])
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) images normalised to [-1, 1] -> map (B, 192, H / 32, W / 32)."""

@@ -6,26 +6,24 @@ and what stays frozen follow Berton et al., CVPR 2022.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torchvision
-from torch import nn
 
-from geoloc.backbones.weights import download, load_exactly, read_state_dict
+from geoloc.backbones.backbone import Backbone, early_or_all
+from geoloc.backbones.weights import load_without_classifier, pretrained
 from geoloc.features import Features
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
-
-class ResNet(nn.Module):
+class ResNet(Backbone):
     """A ResNet without its classifier.
 
     Args:
         depth: 18, 50 or 101.
         cut: "conv4" ends after layer3 (stride 16), "conv5" after layer4 (stride 32).
-        weights: "imagenet", "none" (random), or the path of a state dict with torchvision's names.
+        weights: "imagenet", "none" (random), "places" or "gldv2" (see `pretrained`), or the path of a state dict with
+            torchvision's names.
         freeze: "early" keeps everything before layer3 fixed, as the benchmark does; frozen batch norm stays in eval
             mode, so its statistics do not drift. "none" trains all. "auto" is "none" for random weights, else "early".
         load: False if a checkpoint replaces the weights anyway; then nothing is read or downloaded.
@@ -34,8 +32,6 @@ class ResNet(nn.Module):
         out_channels: Channels of the map: 256 or 512 for depth 18, 1024 or 2048 for the others.
         stride: Pixels a cell of the map, 16 or 32.
     """
-
-    mean, std = IMAGENET_MEAN, IMAGENET_STD
 
     def __init__(
         self,
@@ -46,25 +42,18 @@ class ResNet(nn.Module):
         load: bool = True,
     ) -> None:
         super().__init__()
-        full = getattr(torchvision.models, f"resnet{depth}")(weights=None)
+        architecture = f"resnet{depth}"
+        full: Any = getattr(torchvision.models, architecture)(weights=None)
         if load and weights != "none":
-            load_exactly(full, _pretrained(depth, weights), f"weights of resnet{depth}")
+            load_without_classifier(full, "fc", pretrained(architecture, weights), architecture)
         names = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]
         for name in names[: -1 if cut == "conv4" else None]:
             self.add_module(name, getattr(full, name))
         self.out_channels = {18: 256, 50: 1024, 101: 1024}[depth] * (1 if cut == "conv4" else 2)
         self.stride = 16 if cut == "conv4" else 32
-        self.freeze = ("none" if weights == "none" else "early") if freeze == "auto" else freeze
-        self.frozen = names[: names.index("layer3")] if self.freeze == "early" else []
-        for name in self.frozen:
-            self.get_submodule(name).requires_grad_(False)
-
-    def train(self, mode: bool = True) -> ResNet:
-        """Set the mode of all but the frozen layers, which stay in eval mode."""
-        super().train(mode)
-        for name in self.frozen:
-            self.get_submodule(name).eval()
-        return self
+        self.freeze = early_or_all(freeze, weights)
+        if self.freeze == "early":
+            self.keep_fixed(self.get_submodule(name) for name in names[: names.index("layer3")])
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) normalised images -> map (B, out_channels, H / stride, W / stride)."""
@@ -72,11 +61,3 @@ class ResNet(nn.Module):
         for layer in self.children():
             x = layer(x)
         return Features(x)
-
-
-def _pretrained(depth: int, weights: str) -> dict[str, torch.Tensor]:
-    if weights != "imagenet":
-        return read_state_dict(weights)
-    # The first published weights: those that the benchmark's numbers rest on.
-    entry = torchvision.models.get_model_weights(f"resnet{depth}").IMAGENET1K_V1
-    return download(f"resnet{depth}", lambda: entry.get_state_dict(progress=True, check_hash=True))

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
+import numpy as np
 import torch
+import torchvision
 from torch import nn
 
 from geoloc.errors import InputError
+
+# Plain arrays and numbers of numpy, which checkpoints of others hold beside their tensors. No code is run by them.
+NUMPY: list[Any] = [
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
+    *(
+        (getattr(import_module("numpy._core.multiarray"), name), f"numpy.{core}.multiarray.{name}")
+        for name in ("_reconstruct", "scalar")
+        for core in ("core", "_core")
+    ),
+]
+
+
+def read_content(path: str | Path) -> Any:
+    """What a file of torch holds, read safely: tensors, arrays, plain values; no code in the file is run.
+
+    Raises:
+        InputError: The file is missing or holds objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of weights")
+    try:
+        with torch.serialization.safe_globals(NUMPY):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = type(error).__name__
+        raise InputError(f"{path}: cannot be read safely as a file of weights ({reason})") from None
 
 
 def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
@@ -20,14 +54,7 @@ def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: The file is missing or holds something else.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of weights")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = type(error).__name__
-        raise InputError(f"{path}: cannot be read safely as a file of weights ({reason})") from None
+    content = read_content(path)
     for key in ("state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -58,6 +85,84 @@ def load_exactly(module: nn.Module, state: dict[str, torch.Tensor], source: str)
         parts += [f"{len(surplus)} unknown ({surplus[0]})"] if surplus else []
         raise InputError(f"{source}: does not fit this network: {', '.join(parts)}")
     module.load_state_dict(state, strict=False)
+
+
+def pretrained(architecture: str, weights: str) -> dict[str, torch.Tensor]:
+    """Weights of a torchvision network by torchvision's names, classifier included.
+
+    Args:
+        architecture: torchvision's name, such as "resnet18".
+        weights: "imagenet" (torchvision's first published ones, on which the benchmark's numbers rest), "places" or
+            "gldv2" (the benchmark's files, to be put beside torchvision's downloads), or a path.
+
+    Raises:
+        InputError: They are not there; says what to do.
+    """
+    if weights in ("places", "gldv2"):
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        names = [f"{architecture}_{weights}{suffix}" for suffix in (".pth", "")]
+        found = [folder / name for name in names if (folder / name).is_file()]
+        if not found:
+            raise InputError(
+                f"backbone.weights={weights}: {folder / names[0]}: no such file; put the benchmark's file of"
+                f" {architecture} there, or give backbone.weights=PATH"
+            )
+        return read_state_dict(found[0])
+    if weights != "imagenet":
+        return read_state_dict(weights)
+    entry = torchvision.models.get_model_weights(architecture).IMAGENET1K_V1
+    return download(architecture, lambda: entry.get_state_dict(progress=True, check_hash=True))
+
+
+def load_without_classifier(module: nn.Module, classifier: str, state: dict[str, torch.Tensor], source: str) -> None:
+    """Load all but the classifier, whose number of classes does not matter.
+
+    Args:
+        module: The whole network; its classifier is removed.
+        classifier: The classifier's name in it.
+        state: Tensors by name.
+        source: For messages.
+
+    Raises:
+        InputError: Names or shapes of the rest differ.
+    """
+    setattr(module, classifier, nn.Identity())
+    kept = {name: value for name, value in state.items() if not name.startswith(f"{classifier}.")}
+    load_exactly(module, kept, f"weights of {source}")
+
+
+def without_head(state: dict[str, torch.Tensor], classifier: str | Sequence[str] = "head") -> dict[str, torch.Tensor]:
+    """A state dict of timm without its classifier.
+
+    Args:
+        state: Tensors by timm's names.
+        classifier: Name or names of the classifier's layers.
+    """
+    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    return {name: value for name, value in state.items() if not name.startswith(tuple(f"{n}." for n in names))}
+
+
+def download_timm(name: str, **options: Any) -> dict[str, torch.Tensor]:
+    """Weights of a timm network, by timm's names, from its cache or the network.
+
+    Args:
+        name: timm's name with the tag of the weights, or without for its default ones.
+        **options: For `timm.create_model`.
+
+    Raises:
+        InputError: They cannot be had; says what to do.
+    """
+    import timm  # here and not above: a ResNet needs none of it
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are no news
+    try:
+        return timm.create_model(name, pretrained=True, **options).state_dict()
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"backbone.weights: those of {name} cannot be had from timm ({reason}); run once with a network, or give"
+            " backbone.weights=PATH of a state dict with timm's names, or backbone.weights=none"
+        ) from None
 
 
 def download(what: str, fetch: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

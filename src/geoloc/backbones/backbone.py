@@ -1,0 +1,61 @@
+"""What all backbones share: frozen parts that stay frozen, and the sizes of images that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from geoloc.errors import InputError
+
+
+class Backbone(nn.Module):
+    """Base of the backbones: maps (B, 3, H, W) normalised images to `Features`.
+
+    Attributes:
+        mean: Of the images that it expects, a channel, for values from 0 to 1.
+        std: Likewise.
+        out_channels: C of the map.
+        stride: Pixels a cell of the map.
+        has_cls: Whether `Features.cls` is given.
+        frozen: Parts that are not trained and whose batch norm and dropout stay in eval mode.
+    """
+
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    out_channels: int
+    stride: int
+    has_cls: bool = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen: list[nn.Module] = []
+
+    def keep_fixed(self, parts: Iterable[nn.Module]) -> None:
+        """Freeze these parts for good."""
+        self.frozen = list(parts)
+        for part in self.frozen:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Set the mode of all but the frozen parts, which stay in eval mode."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
+
+    def check_size(self, height: int, width: int) -> None:
+        """Make sure that images of this size in pixels can be taken; a CNN takes all that leave it a map.
+
+        Raises:
+            InputError: Says which sizes can.
+        """
+        if min(height, width) < self.stride:
+            raise InputError(f"image_size: must be at least {self.stride} pixels a side, not {[height, width]}")
+
+
+def early_or_all(freeze: str, weights: str) -> str:
+    """What `freeze=auto` comes to: random weights are all trained, others keep their early layers."""
+    if freeze != "auto":
+        return freeze
+    return "none" if weights == "none" else "early"
