@@ -8,29 +8,27 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from geoloc.features import Features
+from geoloc.aggregators.pooling import L2, Pooling
 
 
-class GeM(nn.Module):
+class GeM(Pooling):
     """The p-th root of the mean of the p-th powers: p = 1 is the average, a large p nearly the maximum.
 
     Args:
         in_channels: C, channels of the map.
         p: Start value of the exponent, which is learned.
         eps: Smallest activation that is counted.
+        l2: See `Pooling`.
 
     Attributes:
         out_dim: C.
     """
 
-    def __init__(self, in_channels: int, p: float = 3.0, eps: float = 1e-6) -> None:
-        super().__init__()
-        self.out_dim = in_channels
+    def __init__(self, in_channels: int, p: float = 3.0, eps: float = 1e-6, l2: L2 = "none") -> None:
+        super().__init__(in_channels, l2)
         self.p = nn.Parameter(torch.tensor([float(p)]))
         self.eps = eps
 
-    def forward(self, features: Features) -> torch.Tensor:
-        """Map (B, C, h, w) -> (B, C)."""
-        # Powers overflow and lose digits in half precision, so they are always taken in float32.
-        x = features.map.float().clamp_min(self.eps)
-        return x.pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
+    def pool(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w) -> (B, C)."""
+        return x.clamp_min(self.eps).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)

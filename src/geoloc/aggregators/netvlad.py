@@ -46,10 +46,17 @@ class NetVLAD(nn.Module):
         length = torch.linalg.vector_norm(x, dim=2, keepdim=True, dtype=torch.float32 if half else None)
         shrink = 1 / length.clamp_min(1e-4 if half else 1e-12)  # (B, P, 1); 1e12 would overflow in half precision
         assignment = torch.softmax((x @ self.assignment.T) * shrink, dim=2)  # (B, P, K)
+        weights = self.weights(features)
+        if weights is not None:
+            assignment = assignment * weights
         summed = (assignment * shrink).transpose(1, 2) @ x  # (B, K, C)
         residuals = summed - assignment.sum(dim=1).unsqueeze(2) * self.centroids
         residuals = F.normalize(residuals, dim=2)
         return F.normalize(residuals.flatten(1), dim=1)
+
+    def weights(self, features: Features) -> torch.Tensor | None:
+        """How much every position counts, (B, P, 1); None where all count alike."""
+        return None
 
     @torch.no_grad()
     def initialise(self, sample: torch.Tensor, seed: int = 0) -> None:

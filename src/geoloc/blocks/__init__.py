@@ -1,0 +1,1 @@
+"""Blocks between backbone and aggregator: `Features` -> `Features`. One file an architecture."""

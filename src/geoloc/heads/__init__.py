@@ -1,0 +1,1 @@
+"""Heads after the aggregator: a projection that is trained, and whitening that is fitted. One file a method."""
