@@ -20,24 +20,29 @@ class Truth:
         positives: For each usable query its database positives (at most `radius.positive` metres away).
         close: For each usable query the database images that must not be negatives (at most `radius.negative` away).
         database_size: N, number of database images.
+        notes: (T,) str, what the data say of each usable query, such as "night_sideways_cph"; empty where nothing.
     """
 
     queries: np.ndarray
     positives: Neighbours
     close: Neighbours
     database_size: int
+    notes: np.ndarray
 
     def __len__(self) -> int:
         return len(self.queries)
 
 
-def usable(positives: Neighbours, close: Neighbours, database_size: int) -> tuple[Truth, int]:
+def usable(
+    positives: Neighbours, close: Neighbours, database_size: int, notes: np.ndarray | None = None
+) -> tuple[Truth, int]:
     """Keep the queries that have a positive.
 
     Args:
         positives: Of all queries of the domain.
         close: Of all queries of the domain; contains the positives.
         database_size: N.
+        notes: (Q,) str of all queries of the domain; None for none.
 
     Returns:
         The truth of the usable queries, and the number of queries that were dropped.
@@ -50,4 +55,5 @@ def usable(positives: Neighbours, close: Neighbours, database_size: int) -> tupl
         ([0, 2], [5], 1)
     """
     kept = np.flatnonzero(positives.counts > 0)
-    return Truth(kept, positives.select(kept), close.select(kept), database_size), len(positives) - len(kept)
+    own = np.full(len(kept), "") if notes is None else notes[kept]
+    return Truth(kept, positives.select(kept), close.select(kept), database_size, own), len(positives) - len(kept)
