@@ -14,7 +14,15 @@ from geoloc.run import conf_folder
 CONF = conf_folder()
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "paths", "local"))
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-NEEDED = {("data", "folder"): ["data.path=somewhere"]}
+NEEDED = {
+    ("data", "folder"): ["data.path=somewhere"],
+    ("backbone", "timm"): ["backbone.model=resnet10t"],
+    ("backbone", "vit"): ["image_size=[224,224]"],
+    ("backbone", "cct384"): ["image_size=[384,384]"],
+    ("aggregator", "cls"): ["backbone=vit", "image_size=[224,224]"],
+    ("aggregator", "crn"): ["task=test"],
+    ("experiment", "pitts30k_crn"): ["task=test"],
+}
 
 
 @pytest.fixture
@@ -109,6 +117,36 @@ def test_wrong_configs_get_one_line_each(composed, overrides, message):
     assert "\n" not in found[0]
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["aggregator=cls"],
+            "aggregator: Cls needs a class token, which ResNet has not; use backbone=vit, a transformer",
+        ),
+        (["aggregator=crn"], "aggregator: CRN starts from a trained NetVLAD network: checkpoint=PATH of one"),
+        (["backbone=vit"], "image_size: backbone=vit with backbone.size=224 takes [224,224] only, not [96,128]"),
+        (["backbone=cct384"], "image_size: backbone=cct384 takes [384,384] only, not [96,128]"),
+        (["backbone=cct384", "aggregator=cls", "image_size=[384,384]"], "backbone.class_token=true"),
+        (["backbone=timm"], "backbone.model: must be given, such as backbone.model=VALUE"),
+        (["backbone=timm", "backbone.model=rasnet18"], "backbone.model: timm has no 'rasnet18'; near are "),
+        (
+            ["backbone=timm", "backbone.model=vit_small_patch14_dinov2"],
+            "takes multiples of its patches of 14x14 pixels, not [96,128]; the nearest is [98,126]",
+        ),
+        (["backbone=vit", "image_size=[224,224]", "backbone.trunc_te=13"], "backbone.trunc_te: must be from 0 to 12"),
+        (["head=fc", "head.dim=0"], "dim must be at least 1, not 0"),
+        (["block=non_local", "block.count=0"], "count (0) and bottleneck (128) must be at least 1"),
+        (["aggregator=gem", "aggregator.l2=before"], "aggregator.l2: input should be 'none', 'before_pool' or"),
+        (["lr_factors.head=x"], "lr_factors.head: input should be a valid number"),
+        (["lr_factors.head=-1"], "lr_factors.head: input should be greater than or equal to 0, not -1"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused_before_any_data_is_read(composed, overrides, message):
+    (found,) = problems(composed(*overrides))
+    assert message in found
+
+
 def test_all_problems_come_together(composed):
     found = problems(composed("+optimizer.weight_decy=1", "backbone.cut=conv3", "miner.pool=few", "seed=x"))
     assert [line.split(":")[0] for line in found] == ["seed", "backbone.cut", "miner.pool", "optimizer.weight_decy"]
@@ -161,12 +199,15 @@ def test_no_yaml_sets_the_sweep_mode_or_a_machine_path():
 def test_the_word_is_the_folder():
     """aggregator=gem is conf/aggregator/gem.yaml and geoloc/aggregators/gem.py."""
     source = Path(conf_folder().parent / "src" / "geoloc")
-    for group, package in (("aggregator", "aggregators"), ("loss", "losses"), ("miner", "mining"), ("index", "index")):
+    groups = {"aggregator": "aggregators", "block": "blocks", "head": "heads", "loss": "losses"}
+    for group, package in {**groups, "miner": "mining", "index": "index"}.items():
         for path in (CONF / group).glob("*.yaml"):
             target = OmegaConf.load(path)["_target_"]
+            if target is None:
+                continue
             assert target.startswith(f"geoloc.{package}.{path.stem}."), path
             assert (source / package / f"{path.stem}.py").is_file()
 
 
 def test_whole_numbers_may_stand_for_others_and_lists_for_tuples(composed):
-    assert problems(composed("loss.margin=1", "optimizer.lr=1", "+optimizer.betas=[0.5,0.9]", "radius.eval=30")) == []
+    assert problems(composed("loss.margin=1", "optimizer.lr=1", "optimizer.betas=[0.5,0.9]", "radius.eval=30")) == []

@@ -10,13 +10,17 @@ from typing import Any
 
 import torch
 
-from geoloc.backbones.weights import load_exactly, read_state_dict
+from geoloc.backbones.weights import load_exactly, read_content, read_state_dict
 from geoloc.errors import InputError
-from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet
+from geoloc.foreign.layouts import ends_in_unit_length, from_foreign
+from geoloc.foreign.recognise import BENCHMARK, layout_of
+from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet, network_class
 
 log = logging.getLogger(__name__)
 # Our own checkpoints carry plain values under this key: the network's spec and the epoch.
 KEY = "geoloc"
+# What training freezes is not what the network is.
+MAY_DIFFER = ("freeze", "freeze_te")
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"checkpoint={path}: no such file")
     state = read_state_dict(path)
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_content(path)
     about = content.get(KEY) if isinstance(content.get(KEY), dict) else None
     if about is None:
         return Checkpoint(path, state, None, None)
@@ -66,60 +70,96 @@ def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str]) -
     """Build the network that a checkpoint holds.
 
     A checkpoint of ours says what it is, so nothing about the network has to be repeated; what the user typed must
-    agree with it. A plain state dict must fit the network of the config.
+    agree with it. A plain state dict, or one of another project, must fit the network of the config.
 
     Args:
         path: A run's folder, its `model.safetensors`, or see `read_checkpoint`.
-        wanted: The config's `backbone`, `aggregator` and `image_size`.
+        wanted: The config's parts of the network, `image_size` and `unit_length`.
         typed: Dotted keys that the user typed, such as {"backbone.cut", "image_size"}.
 
     Raises:
         InputError: One line that says what does not agree.
     """
+    found = _find(path)
+    source = f"checkpoint={found.path}"
+    if found.spec is None:
+        net = DescriptorNet.from_spec(wanted, load=False)
+        _load_plain(net, wanted, found.state, source)
+    else:
+        spec, fresh = _changed(found.spec, wanted, typed)
+        _agree(source, spec, wanted, typed)
+        net = DescriptorNet.from_spec(spec, load=False)
+        own = {name: value for name, value in net.state_dict().items() if fresh and name.startswith(fresh)}
+        load_exactly(net, found.state | own, source)
+    if "backbone.weights" in typed:
+        log.warning("backbone.weights has no effect: all weights come from %s", source)
+    epochs = "" if found.epoch is None else f" (epochs trained: {found.epoch})"
+    log.info("network: %s%s", found.path, epochs or (" (a plain state dict)" if found.spec is None else ""))
+    return net
+
+
+def _find(path: str | Path) -> Checkpoint:
+    """The network of a finished run's folder, or of a checkpoint file."""
     if Path(path).suffix == ".safetensors" and Path(path).name != WEIGHTS_FILE:
         raise InputError(f"checkpoint={path}: of .safetensors files only a finished run's {WEIGHTS_FILE} is read")
     folder = Path(path).parent if Path(path).name == WEIGHTS_FILE else Path(path)
     if (folder / SPEC_FILE).is_file():
-        net, about = DescriptorNet.load(folder), "of a finished run"
-        _agree(f"checkpoint={path}", net.spec, wanted, typed)
-        spec = net.spec
-    else:
-        found = read_checkpoint(path)
-        path, spec = found.path, dict(found.spec or wanted)
-        if found.spec is not None:
-            _agree(f"checkpoint={path}", spec, wanted, typed)
-        net = DescriptorNet.from_spec(spec, load=False)
-        load_exactly(net, found.state, f"checkpoint={path}")
-        about = "a plain state dict" if found.epoch is None else f"epochs trained: {found.epoch}"
-    if typed & {"backbone.freeze", "image_size"}:
-        net = _changed(net, wanted, typed)
-    if "backbone.weights" in typed:
-        log.warning("backbone.weights has no effect: all weights come from checkpoint=%s", path)
-    log.info("network: %s (%s)", path, about)
-    return net
+        net = DescriptorNet.load(folder)
+        return Checkpoint(folder, net.state_dict(), net.spec, None)
+    return read_checkpoint(path)
 
 
-def _changed(net: DescriptorNet, wanted: Mapping[str, Any], typed: set[str]) -> DescriptorNet:
-    """The same network with another image size or other frozen layers, where these were typed."""
-    spec = dict(net.spec)
-    if "image_size" in typed:
-        spec["image_size"] = wanted["image_size"]
-    if "backbone.freeze" in typed:
-        spec["backbone"] = {**spec["backbone"], "freeze": wanted["backbone"]["freeze"]}
-    changed = DescriptorNet.from_spec(spec, load=False)
-    changed.load_state_dict(net.state_dict())
-    return changed
+def _load_plain(net: DescriptorNet, spec: Mapping[str, Any], state: dict[str, torch.Tensor], source: str) -> None:
+    """Load a state dict by our names, or by those of a known project."""
+    kind: Any = type(net.aggregator)
+    if hasattr(kind, "starts_from") and not any(f".{part}" in name for name in state for part in kind.fresh_names):
+        # The file holds the network that this one starts from.
+        start = {**spec["aggregator"], "_target_": f"{kind.starts_from.__module__}.{kind.starts_from.__name__}"}
+        first = DescriptorNet.from_spec({**spec, "aggregator": start}, load=False)
+        _load_plain(first, spec, state, source)
+        net.load_state_dict({**net.state_dict(), **first.state_dict()})
+        return
+    state = {name.replace("backbone.vit_model.", "backbone."): value for name, value in state.items()}
+    layout = layout_of(state)
+    if layout is None:
+        load_exactly(net, state, source)
+        return
+    ours, idle = from_foreign(net, state, layout, source)
+    load_exactly(net, ours, source)
+    if idle:
+        log.info("%s: %d tensors are for classification and left aside (%s, ...)", source, len(idle), idle[0])
+    if layout == BENCHMARK and net.unit_length and not ends_in_unit_length(net):
+        log.warning(
+            "%s: the benchmark does not normalise this network's descriptors; unit_length=false does so", source
+        )
+
+
+def _changed(spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]) -> tuple[dict[str, Any], str]:
+    """A checkpoint's spec with what may be typed anew, and the prefix of parameters that it has none of."""
+    changed = dict(spec)
+    for key in ("image_size", "unit_length"):
+        if key in typed:
+            changed[key] = wanted[key]
+    free = {key for key in MAY_DIFFER if f"backbone.{key}" in typed}
+    changed["backbone"] = {**spec["backbone"], **{key: wanted["backbone"][key] for key in free}}
+    if "aggregator" in typed and wanted["aggregator"]["_target_"] != spec["aggregator"]["_target_"]:
+        kind: Any = network_class(wanted["aggregator"]["_target_"])
+        if getattr(kind, "starts_from", None) is network_class(spec["aggregator"]["_target_"]):
+            changed["aggregator"] = wanted["aggregator"]
+            return changed, f"aggregator.{kind.fresh}"
+    return changed, ""
 
 
 def _agree(source: str, spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]) -> None:
-    """Refuse what was typed of backbone or aggregator if it is not the checkpoint's."""
-    for part in ("backbone", "aggregator"):
-        keys = spec[part].keys() | wanted.get(part, {}).keys()
-        # Where training starts from and what it freezes is not what the network is.
-        asked = {key for key in keys - {"weights", "freeze"} if part in typed or f"{part}.{key}" in typed}
-        wrong = [key for key in sorted(asked) if spec[part].get(key) != wanted[part].get(key)]
+    """Refuse what was typed of a part of the network if it is not the checkpoint's."""
+    for part in ("backbone", "block", "aggregator", "head"):
+        there, here = spec.get(part) or {"_target_": None}, wanted.get(part) or {"_target_": None}
+        asked = {
+            key
+            for key in (there.keys() | here.keys()) - {"weights", *MAY_DIFFER}
+            if part in typed or f"{part}.{key}" in typed
+        }
+        wrong = [key for key in sorted(asked) if there.get(key) != here.get(key)]
         if wrong:
-            differ = ", ".join(
-                f"{key} is {spec[part].get(key)} there and {wanted[part].get(key)} here" for key in wrong
-            )
+            differ = ", ".join(f"{key} is {there.get(key)} there and {here.get(key)} here" for key in wrong)
             raise InputError(f"{source}: another {part} than typed ({differ}); leave {part} out to take the file's")

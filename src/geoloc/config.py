@@ -6,9 +6,7 @@ The schema of a node is the signature of the class that it names under `_target_
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, get_type_hints
 
 import hydra
@@ -18,25 +16,20 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from geoloc.checks import of_combinations
 from geoloc.errors import InputError
 from geoloc.messages import did_you_mean
 from geoloc.resume import flat
 from geoloc.settings import Settings
 
-TASKS = ("train", "test")
-SET_BY_US = (
-    "logger",
-    "callbacks",
-    "default_root_dir",
-    "reload_dataloaders_every_n_epochs",
-    "num_sanity_val_steps",
-    "log_every_n_steps",
-    "enable_model_summary",
-    "deterministic",
-    "plugins",
-)
 # Arguments that are given when the object is made, after the config has been read.
-GIVEN = {"backbone": {"load"}, "aggregator": {"in_channels"}}
+GIVEN = {
+    "backbone": {"load"},
+    "block": {"in_channels"},
+    "aggregator": {"in_channels"},
+    "head": {"in_dim"},
+    "whitening": {"in_dim"},
+}
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -62,7 +55,7 @@ def problems(cfg: DictConfig) -> list[str]:
     found = _of_settings(content)
     for path, node in nodes(content):
         found += _of_node(path, node)
-    return found or _of_combinations(content)
+    return found or of_combinations(content, instantiate)
 
 
 def _of_settings(content: dict[str, Any]) -> list[str]:
@@ -145,73 +138,6 @@ def _of_values(path: str, called: Any, given: dict[str, Any]) -> list[str]:
             found.append(f"{path}.{key}: {' or '.join(wanted)}, not {value!r}")
         except Exception:  # pydantic has no schema for the annotation
             continue
-    return found
-
-
-def _of_combinations(content: dict[str, Any]) -> list[str]:
-    """Values that are right alone but not together."""
-    found = []
-    if content["task"] not in TASKS:
-        found.append(f"task: must be one of {', '.join(TASKS)}, not {content['task']!r}")
-    if any(n < 1 for n in content["recall_values"]):
-        found.append(f"recall_values: must be at least 1, not {content['recall_values']}")
-    if int(content["monitor"][1:]) not in content["recall_values"]:
-        found.append(f"monitor: {content['monitor']} needs {content['monitor'][1:]} among recall_values")
-    if content["radius"]["positive"] > content["radius"]["negative"]:
-        found.append("radius.positive: must not exceed radius.negative, or positives would be mined as negatives")
-    if min(content["image_size"]) < 32:
-        found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
-    if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
-        found.append(f"checkpoint={content['checkpoint']}: no such file")
-    return found + _of_trainer(content["trainer"]) or _of_small_parts(content)
-
-
-def _of_trainer(trainer: dict[str, Any]) -> list[str]:
-    """Trainer settings under which numbers would be wrong, or which geoloc sets itself."""
-    limited = [key for key in ("limit_val_batches", "limit_test_batches") if key in trainer]
-    found = [f"trainer.{key}: recall on a part of a domain means nothing; use a smaller domain" for key in limited]
-    found += [f"trainer.{key}: is set by geoloc itself" for key in SET_BY_US if key in trainer]
-    if trainer.get("overfit_batches"):
-        found.append("trainer.overfit_batches: would validate on a part of a domain; use trainer.limit_train_batches")
-    if trainer["limit_train_batches"] == 0:
-        found.append("trainer.limit_train_batches: must be above 0, or null for all")
-    every = trainer["check_val_every_n_epoch"]
-    if not isinstance(every, int) or every < 1:
-        found.append(f"trainer.check_val_every_n_epoch: must be a number of epochs, at least 1, not {every!r}")
-    if not isinstance(trainer["max_epochs"], int) or trainer["max_epochs"] < 1:
-        found.append(f"trainer.max_epochs: must be at least 1, not {trainer['max_epochs']!r}")
-    if str(trainer["precision"]) in ("16-true", "bf16-true"):
-        found.append(f"trainer.precision: {trainer['precision']} is not supported; use bf16-mixed or 16-mixed")
-    return found
-
-
-def _of_small_parts(content: dict[str, Any]) -> list[str]:
-    """What the constructors of the cheap parts refuse; found out now and not after the data has been read."""
-    from torch import nn
-
-    def optimizer() -> Any:
-        return instantiate(content["optimizer"])([nn.Parameter()])
-
-    def scheduler() -> None:
-        make = instantiate(content["scheduler"])
-        if make is not None:
-            make(optimizer())
-
-    tries: dict[str, Callable[[], Any]] = {
-        group: partial(instantiate, content[group]) for group in ("loss", "miner", "aug", "index")
-    }
-    # On one device: several would make connections already now.
-    tries["trainer"] = partial(instantiate, {**content["trainer"], "devices": 1, "strategy": "auto"}, logger=False)
-    tries |= {"optimizer": optimizer, "scheduler": scheduler}
-    found = []
-    for group, attempt in tries.items():
-        try:
-            attempt()
-        except (ValueError, TypeError) as error:
-            problems = error.problems if isinstance(error, InputError) else [str(error).splitlines()[0]]
-            found += [f"{group}: {problem}" for problem in problems]
-            if group == "optimizer":
-                break
     return found
 
 

@@ -1,4 +1,7 @@
-"""DescriptorNet: images -> backbone -> aggregator -> unit-length descriptors. Plain torch; a robot can import it."""
+"""DescriptorNet: images -> backbone -> block -> aggregator -> head -> whitening -> descriptors.
+
+Plain torch; a robot can import it.
+"""
 
 from __future__ import annotations
 
@@ -19,72 +22,133 @@ from geoloc.errors import InputError
 from geoloc.modes import eval_mode
 
 FORMAT = 1
+# The parts of a network's spec; the first and the third are always there.
+PARTS = ("backbone", "block", "aggregator", "head", "whitening")
 WEIGHTS_FILE, SPEC_FILE = "model.safetensors", "model.yaml"
 
 
 class DescriptorNet(nn.Module):
-    """A network that describes images by unit-length vectors.
+    """A network that describes images by vectors of unit length.
 
     Args:
-        backbone: Maps (B, 3, H, W) normalised images to `Features`; has `out_channels`, `mean`, `std`.
-        aggregator: Maps `Features` to (B, D); has `out_dim`.
+        backbone: Maps (B, 3, H, W) normalised images to `Features`; see `Backbone`.
+        aggregator: Maps `Features` to (B, d); has `out_dim`, and `needs_cls` if it needs a class token.
         image_size: (height, width) that the network is trained and tested at.
+        block: Maps `Features` to `Features` before the aggregator; None for none.
+        head: Maps (B, d) to (B, out_dim); None for none.
+        unit_length: False leaves descriptors as long as they come, as the CVPR 2022 benchmark does.
 
     Attributes:
+        whitening: Applied to every descriptor once it is fitted, and None before.
         out_dim: D.
         spec: Plain values from which `from_spec` builds the same architecture.
+
+    Raises:
+        InputError: The parts or the image size do not go together; says what would.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, backbone: nn.Module, aggregator: nn.Module, image_size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        aggregator: nn.Module,
+        image_size: tuple[int, int],
+        block: nn.Module | None = None,
+        head: nn.Module | None = None,
+        unit_length: bool = True,
+    ) -> None:
         super().__init__()
+        if getattr(aggregator, "needs_cls", False) and not getattr(backbone, "has_cls", False):
+            raise InputError(
+                f"aggregator: {type(aggregator).__name__} needs a class token, which {type(backbone).__name__} has not;"
+                " use backbone=vit, a transformer of backbone=timm, or backbone=cct384 backbone.class_token=true"
+            )
+        check_size = getattr(backbone, "check_size", None)
+        if check_size is not None:
+            check_size(*image_size)
         self.backbone = backbone
+        self.block = block
         self.aggregator = aggregator
+        self.head = head
+        self.whitening: nn.Module | None = None
         self.image_size = image_size
-        self.out_dim: int = aggregator.out_dim  # type: ignore[assignment]
+        self.unit_length = unit_length
+        self.out_dim: int = (head or aggregator).out_dim  # type: ignore[assignment]
         self.spec: dict[str, Any] = {}
         for name in ("mean", "std"):
             values = 255 * torch.tensor(getattr(backbone, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
     def features(self, images: torch.Tensor) -> Any:
-        """`Features` of (B, 3, H, W) uint8 images.
+        """`Features` of (B, 3, H, W) uint8 images, as the aggregator gets them.
 
         Raises:
             ValueError: Images of another shape or type, such as floats from 0 to 1.
         """
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be (B, 3, H, W) uint8 RGB, not {tuple(images.shape)} {images.dtype}")
-        return self.backbone((images.float() - self.mean) / self.std)
+        features = self.backbone((images.float() - self.mean) / self.std)
+        return features if self.block is None else self.block(features)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 RGB images -> (B, D) float32 descriptors of unit length."""
+        x = self.aggregator(self.features(images))
+        if self.head is not None:
+            x = self.head(x)
         # The one normalisation that everything downstream relies on; in float32 also under autocast.
-        return F.normalize(self.aggregator(self.features(images)).float(), dim=1)
+        x = self._unit(x.float())
+        if self.whitening is None:
+            return x
+        with torch.autocast(x.device.type, enabled=False):
+            return self._unit(self.whitening(x))
+
+    def _unit(self, x: torch.Tensor) -> torch.Tensor:
+        return F.normalize(x, dim=1) if self.unit_length or self.head is not None else x
+
+    def add_whitening(self, node: Mapping[str, Any]) -> nn.Module:
+        """Append the whitening of a spec's node; it is returned and has still to be fitted or loaded."""
+        self.whitening = _make(node, in_dim=self.out_dim)
+        self.out_dim = self.whitening.out_dim  # type: ignore[assignment]
+        self.spec["whitening"] = dict(node)
+        return self.whitening
 
     def describe(self, images: torch.Tensor) -> torch.Tensor:
         """`forward` in eval mode and without gradients; the mode of every module is put back."""
         with eval_mode(self), torch.inference_mode():
             return self(images)
 
+    def drop_whitening(self) -> None:
+        """Take the whitening away, as before training goes on."""
+        if self.whitening is not None:
+            self.whitening = None
+            self.out_dim = (self.head or self.aggregator).out_dim  # type: ignore[assignment]
+            del self.spec["whitening"]
+
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any], load: bool = True) -> DescriptorNet:
         """Build a network from plain values.
 
         Args:
-            spec: `backbone` and `aggregator`, each a mapping with the class under `_target_` and its arguments, and
-                `image_size`.
+            spec: `backbone` and `aggregator`, each a mapping with the class under `_target_` and its arguments,
+                `image_size`, and, where there are any, `block`, `head`, `whitening` and `unit_length`.
             load: False if a checkpoint replaces the weights anyway; then pretrained weights are not read.
         """
         backbone = _make(spec["backbone"], load=load)
-        aggregator = _make(spec["aggregator"], in_channels=backbone.out_channels)
+        channels = {"in_channels": backbone.out_channels}
+        aggregator = _make(spec["aggregator"], **channels)
+        block = _make(spec["block"], **channels) if _there(spec, "block") else None
+        head = _make(spec["head"], in_dim=aggregator.out_dim) if _there(spec, "head") else None
         height, width = spec["image_size"]
-        net = cls(backbone, aggregator, (height, width))
+        net = cls(backbone, aggregator, (height, width), block, head, spec.get("unit_length", True))
+        net.spec = {part: dict(spec[part]) for part in PARTS if part != "whitening" and _there(spec, part)}
+        net.spec |= {"image_size": [height, width], "unit_length": net.unit_length}
         # `auto` depends on the start weights, which a loaded network no longer has: keep what it came to.
-        kept = {**spec["backbone"], "freeze": backbone.freeze} if hasattr(backbone, "freeze") else spec["backbone"]
-        net.spec = {"backbone": dict(kept), "aggregator": dict(spec["aggregator"]), "image_size": [height, width]}
+        if hasattr(backbone, "freeze"):
+            net.spec["backbone"]["freeze"] = backbone.freeze
+        if _there(spec, "whitening"):
+            net.add_whitening(spec["whitening"])
         return net
 
     def save(self, folder: str | Path, about: Mapping[str, Any] | None = None) -> None:
@@ -118,17 +182,31 @@ class DescriptorNet(nn.Module):
         return net.eval()
 
 
-def _make(node: Mapping[str, Any], **given: Any) -> Any:
-    """Build the network class under `_target_`: one of geoloc's own, or of a package that is imported already."""
-    arguments = {key: value for key, value in node.items() if not key.startswith("_")}
-    module, _, name = node["_target_"].rpartition(".")
+def _there(spec: Mapping[str, Any], part: str) -> bool:
+    """Whether a spec has this part; `none` is a node without a class."""
+    return bool((spec.get(part) or {}).get("_target_"))
+
+
+def network_class(target: str) -> type[nn.Module]:
+    """The network class of this name: one of geoloc's own, or of a package that is imported already.
+
+    Raises:
+        InputError: It is something else.
+    """
+    module, _, name = target.rpartition(".")
     # A model.yaml may come from a stranger: it chooses among network classes, and imports or calls nothing else.
     if not module.startswith("geoloc.") and module not in sys.modules:
         raise InputError(
-            f"{node['_target_']}: import {module} yourself before a network that uses it is loaded; on the command line"
+            f"{target}: import {module} yourself before a network that uses it is loaded; on the command line"
             " name its yaml again, such as aggregator=..., with hydra.searchpath"
         )
-    made_by = getattr(import_module(module), name, None)
-    if not (isinstance(made_by, type) and issubclass(made_by, nn.Module)):
-        raise InputError(f"{node['_target_']}: not a network class")
-    return made_by(**arguments, **given)
+    found = getattr(import_module(module), name, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise InputError(f"{target}: not a network class")
+    return found
+
+
+def _make(node: Mapping[str, Any], **given: Any) -> Any:
+    """Build the network class under `_target_`."""
+    arguments = {key: value for key, value in node.items() if not key.startswith("_")}
+    return network_class(node["_target_"])(**arguments, **given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -38,14 +38,19 @@ class Settings(BaseModel, extra="forbid"):
     val_folder: str | None
     test_folders: list[str] | None
     task: str
+    unit_length: bool
     lr: dict[str, float]
+    lr_factors: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     pool: int = Field(ge=1)
     data: dict[str, Any]
     val: dict[str, Any]
     test: dict[str, Any]
     paths: dict[str, Any]
     backbone: dict[str, Any]
+    block: dict[str, Any]
     aggregator: dict[str, Any]
+    head: dict[str, Any]
+    whitening: dict[str, Any]
     loss: dict[str, Any]
     miner: dict[str, Any]
     optimizer: dict[str, Any]

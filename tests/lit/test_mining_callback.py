@@ -1,3 +1,9 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -170,3 +176,31 @@ def test_random_weights_get_measured_statistics_and_trained_ones_keep_theirs(min
     kept = bn.running_mean.clone()
     initialise(net, data, domain, torch.device("cpu"), seed=1)
     assert torch.equal(bn.running_mean, kept)
+
+
+@pytest.mark.slow
+def test_two_processes_mine_the_same_and_share_the_work(mini_city, tmp_path):
+    """Both mine the tuples that one process mines, and together they train on each of them once."""
+    here = Path(__file__).resolve().parent
+    paths = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, str(here / "two_processes.py"), str(mini_city), str(tmp_path)]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1))
+    assert first["mined"] == second["mined"]
+    assert first["weights"] == second["weights"]
+    data, alone, mined = tiny_data(mini_city), miner(tmp_path / "alone", queries=6), []
+
+    class Note(Callback):
+        def on_train_epoch_start(self, trainer, module):
+            mined.append(alone.tuples.tolist())
+
+    tiny_trainer(tmp_path, [Initialise(0), alone, Note()], 1).fit(tiny_module(tiny_net(), tmp_path), datamodule=data)
+    assert first["mined"][0] == mined[0]
+    for epoch, tuples in enumerate(first["mined"]):
+        data.triplets.select(np.array(tuples), 0)
+        expected = [data.triplets[i].long().sum(dim=(1, 2, 3)).tolist() for i in range(len(tuples))]
+        assert len(first["seen"][epoch]) == len(second["seen"][epoch]) == 3
+        assert sorted(first["seen"][epoch] + second["seen"][epoch]) == sorted(expected)

@@ -114,7 +114,9 @@ def train_truth(domain: Domain, positive_radius: float, negative_radius: float) 
     same = same_photo(domain, positives)
     if same.any():
         log.warning("%s: %d positives are the query photo itself and are not used", domain.name, int(same.sum()))
-    truth, dropped = usable(positives.keep(~same), domain.positives(negative_radius), len(domain.database))
+    truth, dropped = usable(
+        positives.keep(~same), domain.positives(negative_radius), len(domain.database), domain.queries.notes
+    )
     if dropped:
         log.warning(
             "%s: %d of %d train queries have no positive within %g m and are left out",

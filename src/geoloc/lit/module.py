@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from geoloc.checkpoints import KEY
+from geoloc.errors import InputError
 from geoloc.lit.evaluation import Evaluation, Result
 from geoloc.net import DescriptorNet
 
@@ -22,11 +24,12 @@ class PlaceModule(pl.LightningModule):
     Args:
         net: The network.
         loss: (descriptors (B, D), triplets (T, 3)) -> scalar; None if nothing is trained.
-        optimizer: Trainable parameters -> optimizer.
+        optimizer: Parameter groups -> optimizer.
         scheduler: Optimizer -> scheduler; None for a constant learning rate.
         evaluation: Describes and judges domains.
         monitor: "R5" and the like: which mean validation recall is logged as `val/<monitor>_mean`.
         keep_descriptors: Leave the descriptors of the test domains on disk.
+        lr_factors: Part of the network -> times the optimizer's learning rate.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class PlaceModule(pl.LightningModule):
         evaluation: Evaluation,
         monitor: str,
         keep_descriptors: bool = False,
+        lr_factors: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.net = net
@@ -47,6 +51,7 @@ class PlaceModule(pl.LightningModule):
         self.evaluation = evaluation
         self.monitor = monitor
         self.keep_descriptors = keep_descriptors
+        self.lr_factors = dict(lr_factors or {})
         self.results: dict[str, Result] = {}
 
     def setup(self, stage: str) -> None:
@@ -72,7 +77,9 @@ class PlaceModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer over trainable parameters only, with its scheduler if there is one."""
         assert self.make_optimizer is not None
-        optimizer = self.make_optimizer([p for p in self.net.parameters() if p.requires_grad])
+        optimizer = self.make_optimizer(parameter_groups(self.net, self.lr_factors))
+        for group in optimizer.param_groups:
+            group["lr"] *= group["factor"]
         if self.make_scheduler is None:
             return optimizer
         scheduler = self.make_scheduler(optimizer)
@@ -126,6 +133,27 @@ class PlaceModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what is needed to build the network again: plain values only."""
         checkpoint[KEY] = {"network": self.net.spec, "epoch": self.current_epoch}
+
+
+def parameter_groups(net: nn.Module, factors: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The trainable parameters, one group for each learning rate; frozen ones are left out.
+
+    Args:
+        net: The network.
+        factors: Part of the network -> factor; of several parts that a parameter lies in, the innermost counts.
+
+    Raises:
+        InputError: A factor other than 1 is of a part without trainable parameters.
+    """
+    trained = [(name.split("."), parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
+    idle = [part for part, factor in factors.items() if factor != 1 and all(part not in path for path, _ in trained)]
+    if idle:
+        raise InputError(f"lr_factors.{idle[0]}: this network trains no parameter there")
+    groups: dict[float, list[nn.Parameter]] = {}
+    for path, parameter in trained:
+        innermost = next((part for part in reversed(path) if part in factors), None)
+        groups.setdefault(1.0 if innermost is None else float(factors[innermost]), []).append(parameter)
+    return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
 
 
 def triplet_rows(tuples: int, negatives: int, device: torch.device | str = "cpu") -> torch.Tensor:

@@ -133,7 +133,7 @@ def _check_truth(domain: Domain, radius: float, recall_values: list[int]) -> Non
 
 def network_spec(job: Job) -> dict[str, Any]:
     """What the config says of the network."""
-    return {key: job.cfg[key] for key in ("backbone", "aggregator", "image_size")}
+    return {key: job.cfg[key] for key in ("backbone", "block", "aggregator", "head", "image_size", "unit_length")}
 
 
 def network(job: Job) -> DescriptorNet:
@@ -181,6 +181,7 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
         ),
         monitor=cfg["monitor"],
         keep_descriptors=cfg["keep_descriptors"],
+        lr_factors=cfg["lr_factors"],
     )
 
 

@@ -33,9 +33,7 @@ def model_facts(net: DescriptorNet, weights: str) -> dict[str, Any]:
     """
     parameters, trainable = count_parameters(net)
     return {
-        "backbone": net.spec["backbone"],
-        "aggregator": net.spec["aggregator"],
-        "image_size": list(net.image_size),
+        **net.spec,
         "descriptor_dim": net.out_dim,
         "parameters": parameters,
         "trainable_parameters": trainable,

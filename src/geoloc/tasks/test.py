@@ -7,6 +7,7 @@ import time
 
 from geoloc.errors import InputError
 from geoloc.lit.initialise import initialise
+from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
@@ -22,7 +23,9 @@ def do(job: Job) -> float:
         Mean recall over the test domains in percent, at the monitored N.
     """
     start = time.perf_counter()
-    domains = build.read_domains(job, ("test",))
+    whitening = job.cfg["whitening"]
+    # Whitening is fitted on train images; else a test needs none.
+    domains = build.read_domains(job, ("train", "test") if whitening["_target_"] else ("test",))
     if not domains["test"]:
         raise InputError("task=test: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
     net = build.network(job)
@@ -39,6 +42,10 @@ def do(job: Job) -> float:
             domains["test"][0].name,
         )
         initialise(net, data, domains["test"][0], net.mean.device, job.seed)
+    if whitening["_target_"]:
+        check_whitening(net, whitening, data)
+        fit_whitening(net, whitening, data, trainer, job.seed)
+        net.save(job.folder, {"weights": weights, "command": job.command})
     facts = model_facts(net, weights)
     log.info(describe_model(facts))
     write_status(job, "running", model=facts)

@@ -13,6 +13,7 @@ from geoloc.errors import InputError
 from geoloc.lit.checkpoints import Checkpoint, EpochTable, Patience, best_checkpoint, last_checkpoint
 from geoloc.lit.initialise import Initialise
 from geoloc.lit.mining import MineTriplets
+from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
@@ -30,7 +31,16 @@ def do(job: Job) -> float:
     start = time.perf_counter()
     domains = build.read_domains(job, ("train", "val", "test"))
     net = build.network(job)
+    if net.whitening is not None:
+        log.warning(
+            "the whitening of checkpoint=%s does not fit a network that is trained on: it is left out",
+            job.cfg["checkpoint"],
+        )
+        net.drop_whitening()
     data = build.datamodule(job, domains, net)
+    whitening = job.cfg["whitening"]
+    if whitening["_target_"]:
+        check_whitening(net, whitening, data)
     module = build.module(job, net)
     seconds = {"data": time.perf_counter() - start}
     facts = model_facts(net, job.cfg["checkpoint"] or net.spec["backbone"].get("weights", "none"))
@@ -47,7 +57,9 @@ def do(job: Job) -> float:
     if not trainer.fast_dev_run:  # type: ignore[attr-defined]
         chosen = _chosen(job.folder / "checkpoints", bool(domains["val"]))
         net.load_state_dict(load_network(chosen, {}, set()).state_dict())
-        facts["weights"] = f"trained by this run, {chosen.name}; started from {facts['weights']}"
+        if whitening["_target_"]:
+            fit_whitening(net, whitening, data, trainer, job.seed)
+        facts = model_facts(net, f"trained by this run, {chosen.name}; started from {facts['weights']}")
         if trainer.is_global_zero:
             net.save(job.folder, {"weights": facts["weights"], "command": job.command})
             write_status(job, "testing", model=facts, trained_for=job.cfg["trainer"]["max_epochs"])

@@ -1,0 +1,33 @@
+"""Write a trained network in the file layout of the CVPR 2022 benchmark, which its eval.py reads.
+
+python scripts/export_benchmark.py logs/default/RUN best_model.pth
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+import geoloc
+from geoloc.errors import InputError
+from geoloc.foreign.layouts import to_benchmark
+
+
+def main() -> None:
+    """Read the command line and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("file", type=Path, help="such as best_model.pth")
+    given = parser.parse_args()
+    try:
+        state = to_benchmark(geoloc.load(given.run))
+    except InputError as error:
+        parser.error(str(error))
+    # The benchmark trains under DataParallel, and its files show it.
+    torch.save({"model_state_dict": {f"module.{name}": value for name, value in state.items()}}, given.file)
+
+
+if __name__ == "__main__":
+    main()

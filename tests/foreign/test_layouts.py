@@ -1,0 +1,245 @@
+"""Checkpoints in the layouts of other projects, written here tensor by tensor as those projects write them."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from networks import images, small, spec_of
+from torch import nn
+
+from geoloc.checkpoints import load_network
+from geoloc.errors import InputError
+from geoloc.foreign.layouts import to_benchmark
+from geoloc.foreign.recognise import layout_of, overrides_of
+from geoloc.net import DescriptorNet
+
+
+def benchmark_resnet(cut=-3):
+    """The benchmark's backbone: the first children of torchvision's network in a Sequential."""
+    return nn.Sequential(*list(torchvision.models.resnet18(weights=None).children())[:cut])
+
+
+class BenchmarkNetVLAD(nn.Module):
+    """The benchmark's names; forward written from the paper, cluster by cluster."""
+
+    def __init__(self, clusters, dim):
+        super().__init__()
+        self.conv = nn.Conv2d(dim, clusters, 1, bias=False)
+        self.centroids = nn.Parameter(torch.rand(clusters, dim))
+
+    def forward(self, x):
+        x = F.normalize(x, dim=1)
+        soft = torch.softmax(self.conv(x).flatten(2), dim=1)
+        flat = x.flatten(2)
+        vlad = torch.stack(
+            [
+                (soft[:, k, None] * (flat - self.centroids[k][None, :, None])).sum(dim=2)
+                for k in range(len(self.centroids))
+            ],
+            dim=1,
+        )
+        return F.normalize(F.normalize(vlad, dim=2).flatten(1), dim=1)
+
+
+def independent(backbone, aggregation, batch):
+    """Descriptors of a foreign network, in the way of its own project."""
+    x = batch.float() / 255
+    x = (x - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    with torch.no_grad():
+        return aggregation(backbone.eval()(x))
+
+
+def saved(state, path, whole=True):
+    """As the benchmark's training writes it, with its numpy values; or bare, as in its model zoo."""
+    content = {
+        "epoch_num": 7,
+        "model_state_dict": {f"module.{name}": value for name, value in state.items()},
+        "optimizer_state_dict": {"state": {}, "param_groups": []},
+        "recalls": np.array([80.1, 90.2, 93.3, 95.4]),
+        "best_r5": np.float64(90.2),
+        "not_improved_num": 0,
+    }
+    torch.save(content if whole else state, path)
+    return path
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_resnet18_netvlad_of_the_benchmark(tmp_path, whole):
+    torch.manual_seed(0)
+    backbone, aggregation = benchmark_resnet(), BenchmarkNetVLAD(8, 256)
+    state = {f"backbone.{n}": v for n, v in backbone.state_dict().items()}
+    state |= {f"aggregation.{n}": v for n, v in aggregation.state_dict().items()}
+    path = saved(state, tmp_path / "best_model.pth", whole)
+    net = load_network(path, spec_of(aggregator__clusters=8), set())
+    batch = images(2, 3, 64, 96)
+    assert torch.allclose(net.describe(batch), independent(backbone, aggregation, batch), atol=1e-6)
+    back = to_benchmark(net)
+    assert back.keys() == state.keys()
+    assert all(torch.equal(back[name], state[name]) for name in state)
+    with pytest.raises(InputError) as error:
+        load_network(path, spec_of("resnet50", aggregator__clusters=8), set())
+    assert str(error.value).endswith(
+        "of the CVPR 2022 benchmark, and not this network; the network there is backbone=resnet18 backbone.cut=conv4"
+        " aggregator=netvlad aggregator.clusters=8"
+    )
+
+
+@pytest.mark.parametrize(("l2", "place"), [("before_pool", "1"), ("after_pool", "0"), ("none", "0")])
+@pytest.mark.parametrize("fc", [False, True])
+def test_gem_of_the_benchmark_and_its_l2(tmp_path, l2, place, fc, caplog):
+    torch.manual_seed(0)
+    backbone, p, linear = benchmark_resnet(), torch.tensor([2.5]), nn.Linear(256, 16)
+    state = {f"backbone.{n}": v for n, v in backbone.state_dict().items()}
+    state |= {f"aggregation.{'0.' if fc else ''}{place}.p": p}
+    state |= {f"aggregation.1.{n}": v for n, v in linear.state_dict().items()} if fc else {}
+
+    def aggregation(x):
+        x = F.normalize(x, dim=1) if l2 == "before_pool" else x
+        x = x.clamp(min=1e-6).pow(p).mean(dim=(2, 3)).pow(1 / p)
+        x = F.normalize(x, dim=1) if l2 == "after_pool" else x
+        return F.normalize(linear(x), dim=1) if fc else x
+
+    path = saved(state, tmp_path / "best_model.pth")
+    head = {"head": "fc", "head__dim": 16} if fc else {}
+    spec = spec_of(aggregator="gem", aggregator__l2=l2, **head)
+    net = load_network(path, {**spec, "unit_length": False}, set())
+    batch = images(2, 3, 64, 96)
+    expected = independent(backbone, aggregation, batch)
+    assert torch.allclose(net.describe(batch), expected, atol=1e-5)
+    assert to_benchmark(net).keys() == state.keys()
+    unit = load_network(path, {**spec, "unit_length": True}, set())
+    assert torch.allclose(unit.describe(batch), F.normalize(expected, dim=1), atol=1e-5)
+    assert ("does not normalise" in caplog.text) == (not fc and l2 != "after_pool")
+    if l2 == "before_pool":  # the file says so, and it cannot be overlooked
+        with pytest.raises(InputError, match=r"aggregator=gem aggregator\.l2=before_pool"):
+            load_network(path, spec_of(aggregator="gem", **head), set())
+
+
+@pytest.mark.parametrize("layout", ["radenovic", "naver"])
+def test_resnets_with_gem_and_whitening_inside(tmp_path, layout):
+    torch.manual_seed(0)
+    full = torchvision.models.resnet50(weights=None)
+    p, linear = torch.tensor([2.9]), nn.Linear(2048, 32)
+    children = list(full.named_children())[:-2]
+    if layout == "radenovic":
+        state = {f"features.{i}.{n}": v for i, (_, part) in enumerate(children) for n, v in part.state_dict().items()}
+        state |= {"pool.p": p, "whiten.weight": linear.weight.data, "whiten.bias": linear.bias.data}
+        content = {"meta": {"architecture": "resnet50", "Lw": np.eye(2, dtype=np.float32)}, "state_dict": state}
+        l2 = "after_pool"
+    else:
+        state = {f"module.{k}.{n}": v for k, part in children for n, v in part.state_dict().items()}
+        state |= {"module.adpool.p": p, "module.fc.weight": linear.weight.data, "module.fc.bias": linear.bias.data}
+        content = {"model_options": {"arch": "resnet50_rmac"}, "state_dict": state}
+        l2 = "none"
+    torch.save(content, tmp_path / "model.pth")
+
+    def aggregation(x):
+        x = x.clamp(min=1e-6).pow(p).mean(dim=(2, 3)).pow(1 / p)
+        return F.normalize(linear(F.normalize(x, dim=1) if l2 == "after_pool" else x), dim=1)
+
+    spec = {"backbone__cut": "conv5", "head": "fc", "head__dim": 32}
+    net = load_network(tmp_path / "model.pth", spec_of("resnet50", "gem", aggregator__l2=l2, **spec), set())
+    batch = images(1, 3, 64, 64)
+    expected = independent(nn.Sequential(*(part for _, part in children)), aggregation, batch)
+    assert torch.allclose(net.describe(batch), expected, atol=1e-5)
+    other = "none" if l2 == "after_pool" else "after_pool"
+    fits = rf"backbone=resnet50 backbone\.cut=conv5 aggregator=gem aggregator\.l2={l2} head=fc head\.dim=32$"
+    with pytest.raises(InputError, match=fits):
+        load_network(tmp_path / "model.pth", spec_of("resnet50", "gem", aggregator__l2=other, **spec), set())
+    with pytest.raises(InputError, match=rf"are ResNets with GeM; .*{fits}"):
+        load_network(tmp_path / "model.pth", spec_of("resnet50", "netvlad", **spec), set())
+
+
+def test_vit_of_the_benchmark_is_found_part_by_part():
+    """transformers' names: query, key and value apart, and a pooler that takes no part."""
+    torch.manual_seed(0)
+    net = DescriptorNet.from_spec(small("vit", "cls", backbone__normalisation="imagenet"))
+    theirs = to_benchmark(net)
+    block = net.backbone.vit.blocks[0]
+    assert torch.equal(
+        theirs["backbone.encoder.layer.0.attention.attention.key.weight"], block.attn.qkv.weight[768:1536]
+    )
+    assert torch.equal(theirs["backbone.encoder.layer.0.intermediate.dense.bias"], block.mlp.fc1.bias)
+    assert torch.equal(theirs["backbone.embeddings.position_embeddings"], net.backbone.vit.pos_embed)
+    assert len(theirs) == len(net.state_dict()) + 2 * 2  # two more for each of weight and bias of qkv
+    assert overrides_of(theirs, layout_of(theirs)) == (
+        "backbone=vit backbone.size=224 backbone.normalisation=imagenet image_size=[224,224] backbone.trunc_te=1"
+        " aggregator=cls"
+    )
+
+
+def test_vit_of_the_benchmark_sees_images_as_it_was_trained_to(tmp_path):
+    spec = small("vit", "netvlad", backbone__normalisation="imagenet")
+    net = DescriptorNet.from_spec(spec)
+    assert net.mean.flatten().tolist() == pytest.approx([255 * m for m in (0.485, 0.456, 0.406)])
+    # The newest code of the benchmark wraps the network once more.
+    state = {n.replace("backbone.", "backbone.vit_model."): v for n, v in to_benchmark(net).items()}
+    path = saved(state, tmp_path / "vit.pth")
+    loaded = load_network(path, spec, set())
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in net.state_dict().items())
+    with pytest.raises(InputError, match=r"backbone=vit backbone\.size=224 backbone\.normalisation=imagenet"):
+        load_network(path, small("vit", "netvlad"), set())
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_crn_starts_from_a_plain_netvlad_too(tmp_path, foreign):
+    netvlad = DescriptorNet.from_spec(spec_of(aggregator__clusters=8))
+    state = to_benchmark(netvlad) if foreign else netvlad.state_dict()
+    crn = load_network(
+        saved(state, tmp_path / "a.pth", whole=False), spec_of(aggregator="crn", aggregator__clusters=8), set()
+    )
+    assert all(torch.equal(value, crn.state_dict()[name]) for name, value in netvlad.state_dict().items())
+    assert (crn.aggregator.mask.filters[0].bias == 0).all()
+
+
+def test_a_plain_cct_of_ours_is_not_taken_for_theirs(tmp_path):
+    spec = small("cct384", "spoc")
+    net = DescriptorNet.from_spec(spec)
+    torch.save(net.state_dict(), tmp_path / "a.pth")
+    assert torch.equal(
+        load_network(tmp_path / "a.pth", spec, set()).backbone.positional_emb, net.backbone.positional_emb
+    )
+
+
+@pytest.mark.parametrize(
+    ("backbone", "aggregator"),
+    [
+        ("vgg16", "netvlad"),
+        ("alexnet", "rrm"),
+        ("cct384", "seqpool"),
+        ("cct384", "netvlad"),
+        ("resnet18", "crn"),
+        ("vit", "netvlad"),
+    ],
+)
+def test_there_and_back(tmp_path, backbone, aggregator, caplog):
+    torch.manual_seed(0)
+    changes = {
+        "cct384": {"backbone__class_token": False},
+        "vit": {"backbone__normalisation": "imagenet"},
+    }.get(backbone, {})
+    spec = small(backbone, aggregator, **changes)
+    net = DescriptorNet.from_spec(spec)
+    state = to_benchmark(net)
+    if backbone == "vit":
+        state |= {"backbone.pooler.dense.weight": torch.zeros(768, 768)}
+    path = saved(state, tmp_path / "model.pth")
+    with caplog.at_level("INFO", "geoloc"):
+        loaded = load_network(path, spec, set())
+    assert ("1 tensors are for classification and left aside" in caplog.text) == (backbone == "vit")
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in net.state_dict().items())
+    typed = overrides_of(state, layout_of(state))
+    assert f"backbone={backbone}" in typed
+    assert aggregator == "seqpool" or f"aggregator={aggregator}" in typed
+
+
+def test_what_does_not_belong_is_never_dropped(tmp_path):
+    net = DescriptorNet.from_spec(spec_of(aggregator__clusters=8))
+    state = to_benchmark(net) | {"backbone.9.weight": torch.zeros(1)}
+    with pytest.raises(InputError, match="and not this network"):
+        load_network(saved(state, tmp_path / "a.pth"), spec_of(aggregator__clusters=8), set())
+    crn = to_benchmark(DescriptorNet.from_spec(spec_of(aggregator="crn", aggregator__clusters=8)))
+    crn["aggregation.crn.acc_w.weight"] += 1
+    with pytest.raises(InputError, match=r"acc_w\.weight is not the constant that it should be"):
+        load_network(saved(crn, tmp_path / "b.pth"), spec_of(aggregator="crn", aggregator__clusters=8), set())
