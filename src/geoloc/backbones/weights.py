@@ -127,16 +127,15 @@ def load_without_classifier(module: nn.Module, classifier: str, state: dict[str,
         InputError: Names or shapes of the rest differ.
     """
     setattr(module, classifier, nn.Identity())
-    kept = {name: value for name, value in state.items() if not name.startswith(f"{classifier}.")}
-    load_exactly(module, kept, f"weights of {source}")
+    load_exactly(module, without_head(state, classifier), f"weights of {source}")
 
 
 def without_head(state: dict[str, torch.Tensor], classifier: str | Sequence[str] = "head") -> dict[str, torch.Tensor]:
-    """A state dict of timm without its classifier.
+    """A state dict without its classifier.
 
     Args:
-        state: Tensors by timm's names.
-        classifier: Name or names of the classifier's layers.
+        state: Tensors by name.
+        classifier: Name or names of the classifier's layers; timm's transformers call it "head".
     """
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     return {name: value for name, value in state.items() if not name.startswith(tuple(f"{n}." for n in names))}
