@@ -12,7 +12,7 @@ import torch
 
 import geoloc
 from geoloc.errors import InputError
-from geoloc.foreign.layouts import to_benchmark
+from geoloc.foreign.convert import benchmark_flags, ends_in_unit_length, to_benchmark
 
 
 def main() -> None:
@@ -22,11 +22,15 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="such as best_model.pth")
     given = parser.parse_args()
     try:
-        state = to_benchmark(geoloc.load(given.run))
+        net = geoloc.load(given.run)
+        state, flags = to_benchmark(net), benchmark_flags(net)
     except InputError as error:
         parser.error(str(error))
     # The benchmark trains under DataParallel, and its files show it.
     torch.save({"model_state_dict": {f"module.{name}": value for name, value in state.items()}}, given.file)
+    print(f"python eval.py --resume={given.file} {flags}")
+    if net.unit_length and not ends_in_unit_length(net) and "after_pool" not in flags:
+        print("note: the benchmark leaves these descriptors as long as they come; ours have unit length")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
 
-from geoloc.config import instantiate, plain, problems
+from geoloc.config import instantiate, plain, problems, typed_keys
 from geoloc.run import conf_folder
 
 CONF = conf_folder()
@@ -23,6 +23,8 @@ NEEDED = {
     ("aggregator", "crn"): ["task=test"],
     ("experiment", "pitts30k_crn"): ["task=test"],
 }
+# Another loss than that of the yaml.
+PML = ["loss=metric_learning", "~loss.loss.margin"]
 
 
 @pytest.fixture
@@ -139,12 +141,45 @@ def test_wrong_configs_get_one_line_each(composed, overrides, message):
         (["block=non_local", "block.count=0"], "count (0) and bottleneck (128) must be at least 1"),
         (["aggregator=gem", "aggregator.l2=before"], "aggregator.l2: input should be 'none', 'before_pool' or"),
         (["lr_factors.head=x"], "lr_factors.head: input should be a valid number"),
+        (
+            ["backbone=vit", "aggregator=cls", "block=non_local", "image_size=[224,224]"],
+            "block: has no effect on aggregator=cls, which takes the class token; use block=none",
+        ),
+        (
+            ["backbone=timm", "backbone.model=hiera_tiny_224", "image_size=[224,224]"],
+            "this network cannot describe images of 224x224 pixels (normalization of features not supported)",
+        ),
+        (
+            ["backbone=timm", "backbone.model=samvit_base_patch16", "image_size=[1024,1024]"],
+            "backbone: its map has 256 channels, and not 768 as it says",
+        ),
+        (
+            [*PML, "loss.loss._target_=pytorch_metric_learning.losses.FastAPLoss"],
+            "loss: labels are required for this loss function",
+        ),
+        (
+            [
+                *PML,
+                "loss.loss._target_=pytorch_metric_learning.losses.ProxyAnchorLoss",
+                "+loss.loss.num_classes=2",
+                "+loss.loss.embedding_size=4",
+            ],
+            "ProxyAnchorLoss has parameters of its own, which nothing trains",
+        ),
         (["lr_factors.head=-1"], "lr_factors.head: input should be greater than or equal to 0, not -1"),
     ],
 )
 def test_networks_that_cannot_be_are_refused_before_any_data_is_read(composed, overrides, message):
     (found,) = problems(composed(*overrides))
     assert message in found
+
+
+def test_an_experiment_counts_as_typed(composed):
+    """What it chooses must agree with a checkpoint, as if the user had typed it."""
+    composed("experiment=pitts30k_crn", "trainer.max_epochs=1")
+    assert typed_keys() >= {"experiment", "trainer.max_epochs", "data", "aggregator", "optimizer.lr", "lr_factors.mask"}
+    composed("seed=1")
+    assert typed_keys() == {"seed"}
 
 
 def test_all_problems_come_together(composed):

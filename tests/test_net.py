@@ -158,6 +158,36 @@ def test_a_checkpoint_says_what_it_is(tmp_path, caplog):
     )
 
 
+def test_crn_takes_over_a_netvlad_network_to_be_trained_only(tmp_path, caplog):
+    net = DescriptorNet.from_spec(spec_of(aggregator__clusters=8))
+    path = our_checkpoint(net, tmp_path / "best.ckpt")
+    wanted = spec_of(aggregator="crn")  # of 64 clusters, which was not typed
+    with caplog.at_level("INFO", "geoloc"):
+        crn = load_network(path, wanted, {"aggregator"}, training=True)
+    assert "6 parameters of CRN start fresh, such as aggregator.mask.filters.0.weight" in caplog.text
+    assert crn.spec["aggregator"] == wanted["aggregator"] | {"clusters": 8}
+    assert all(torch.equal(value, crn.state_dict()[name]) for name, value in net.state_dict().items())
+    with pytest.raises(InputError, match=r"holds no CRN network but what one starts from: .* leave aggregator out"):
+        load_network(path, wanted, {"aggregator"})
+    with pytest.raises(InputError, match=r"2 of another shape \(aggregator\.assignment"):
+        load_network(path, wanted, {"aggregator", "aggregator.clusters"}, training=True)
+
+
+def test_a_checkpoint_without_its_whitening_is_warned_of(tmp_path, caplog):
+    net = DescriptorNet.from_spec(spec_of(aggregator__clusters=4))
+    (tmp_path / "checkpoints").mkdir()
+    path = our_checkpoint(net, tmp_path / "checkpoints" / "best.ckpt")
+    net.save(tmp_path)
+    load_network(path, {}, set())
+    assert "whitening" not in caplog.text
+    net.add_whitening({"_target_": "geoloc.heads.whitening.PCA", "dim": 3})
+    net.save(tmp_path)
+    load_network(path, {}, set(), training=True)
+    assert "whitening" not in caplog.text
+    load_network(path, {}, set())
+    assert f"{path} is without the whitening that its run ended in; checkpoint={tmp_path} is with it" in caplog.text
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_plain_state_dicts(tmp_path, prefix):
     net = DescriptorNet.from_spec(spec_of(aggregator__clusters=8))
@@ -189,6 +219,8 @@ def test_checkpoint_paths(tmp_path):
 
 
 def test_the_older_kind_of_checkpoint_with_objects_inside_is_refused(tmp_path):
-    torch.save({"state_dict": {}, "config": Path("x")}, tmp_path / "old.ckpt")
-    with pytest.raises(InputError, match=r"old\.ckpt: cannot be read safely as a file of weights"):
+    torch.save({"state_dict": {"net": Path("x")}, "config": Path("x")}, tmp_path / "old.ckpt")
+    with pytest.raises(
+        InputError, match=r"old\.ckpt: holds no state dict but objects of pathlib\.PosixPath, which are"
+    ):
         read_checkpoint(tmp_path / "old.ckpt")

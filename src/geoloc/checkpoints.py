@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from geoloc.backbones.weights import load_exactly, read_content, read_state_dict
+from geoloc.backbones.files import read_content, state_dict_of
+from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
-from geoloc.foreign.layouts import ends_in_unit_length, from_foreign
-from geoloc.foreign.recognise import BENCHMARK, layout_of
+from geoloc.foreign.convert import from_foreign, unsaid
+from geoloc.foreign.recognise import layout_of, overrides_of
 from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet, network_class
 
 log = logging.getLogger(__name__)
@@ -57,16 +58,19 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         path = inside
     if not path.is_file():
         raise InputError(f"checkpoint={path}: no such file")
-    state = read_state_dict(path)
     content = read_content(path)
+    state = state_dict_of(content, path)
     about = content.get(KEY) if isinstance(content.get(KEY), dict) else None
     if about is None:
+        whitening = content.get("pca")
+        if whitening:  # as in Naver's files, which their own code applies on demand
+            log.warning("checkpoint=%s: the file holds PCA as well, which is not applied; whitening=pca fits one", path)
         return Checkpoint(path, state, None, None)
     own = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
     return Checkpoint(path, own, about["network"], about["epoch"] + 1)
 
 
-def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str]) -> DescriptorNet:
+def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str], training: bool = False) -> DescriptorNet:
     """Build the network that a checkpoint holds.
 
     A checkpoint of ours says what it is, so nothing about the network has to be repeated; what the user typed must
@@ -76,6 +80,7 @@ def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str]) -
         path: A run's folder, its `model.safetensors`, or see `read_checkpoint`.
         wanted: The config's parts of the network, `image_size` and `unit_length`.
         typed: Dotted keys that the user typed, such as {"backbone.cut", "image_size"}.
+        training: The network is trained on, and not judged as it is.
 
     Raises:
         InputError: One line that says what does not agree.
@@ -84,18 +89,47 @@ def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str]) -
     source = f"checkpoint={found.path}"
     if found.spec is None:
         net = DescriptorNet.from_spec(wanted, load=False)
-        _load_plain(net, wanted, found.state, source)
+        fresh = _load_plain(net, wanted, found.state, source, typed)
     else:
-        spec, fresh = _changed(found.spec, wanted, typed)
-        _agree(source, spec, wanted, typed)
+        spec = _changed(found.spec, wanted, typed)
+        switched = spec["aggregator"]["_target_"] != found.spec["aggregator"]["_target_"]
+        # An aggregator that starts from the file's has its arguments, but for those typed one by one.
+        _agree(source, spec, wanted, typed - {"aggregator"} if switched else typed)
         net = DescriptorNet.from_spec(spec, load=False)
-        own = {name: value for name, value in net.state_dict().items() if fresh and name.startswith(fresh)}
-        load_exactly(net, found.state | own, source)
+        fresh = _fresh(net, found.state)
+        load_exactly(net, found.state | fresh, source)
+    if fresh:
+        kind = type(net.aggregator).__name__
+        if not training:
+            raise InputError(
+                f"{source}: holds no {kind} network but what one starts from: its mask is still to be trained, by"
+                f" task=train aggregator={kind.lower()}; leave aggregator out to judge the file's network"
+            )
+        log.info("%d parameters of %s start fresh, such as %s", len(fresh), kind, next(iter(fresh)))
     if "backbone.weights" in typed:
         log.warning("backbone.weights has no effect: all weights come from %s", source)
+    if not training and net.whitening is None and found.spec is not None:
+        _note_whitening_beside(found.path)
     epochs = "" if found.epoch is None else f" (epochs trained: {found.epoch})"
     log.info("network: %s%s", found.path, epochs or (" (a plain state dict)" if found.spec is None else ""))
     return net
+
+
+def _fresh(net: DescriptorNet, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What an aggregator that starts from another one has besides, if the file holds the other one."""
+    if not hasattr(net.aggregator, "starts_from"):
+        return {}
+    beginning = f"aggregator.{net.aggregator.fresh}"
+    own = {name: value for name, value in net.state_dict().items() if name.startswith(beginning)}
+    return {} if own.keys() & state.keys() else own
+
+
+def _note_whitening_beside(path: Path) -> None:
+    """Warn if a checkpoint lies in the folder of a run that ended in whitening, which checkpoints lack."""
+    folder = path.parent.parent
+    finished = path.parent.name == "checkpoints" and (folder / SPEC_FILE).is_file()
+    if finished and DescriptorNet.load(folder).whitening is not None:
+        log.warning("%s is without the whitening that its run ended in; checkpoint=%s is with it", path, folder)
 
 
 def _find(path: str | Path) -> Checkpoint:
@@ -109,45 +143,52 @@ def _find(path: str | Path) -> Checkpoint:
     return read_checkpoint(path)
 
 
-def _load_plain(net: DescriptorNet, spec: Mapping[str, Any], state: dict[str, torch.Tensor], source: str) -> None:
-    """Load a state dict by our names, or by those of a known project."""
-    kind: Any = type(net.aggregator)
-    if hasattr(kind, "starts_from") and not any(f".{part}" in name for name in state for part in kind.fresh_names):
-        # The file holds the network that this one starts from.
-        start = {**spec["aggregator"], "_target_": f"{kind.starts_from.__module__}.{kind.starts_from.__name__}"}
-        first = DescriptorNet.from_spec({**spec, "aggregator": start}, load=False)
-        _load_plain(first, spec, state, source)
-        net.load_state_dict({**net.state_dict(), **first.state_dict()})
-        return
+def _load_plain(
+    net: DescriptorNet, spec: Mapping[str, Any], state: dict[str, torch.Tensor], source: str, typed: set[str]
+) -> dict[str, torch.Tensor]:
+    """Load a state dict by our names, or by those of a known project; returns what it has none of, see `_fresh`."""
     state = {name.replace("backbone.vit_model.", "backbone."): value for name, value in state.items()}
     layout = layout_of(state)
     if layout is None:
-        load_exactly(net, state, source)
-        return
+        fresh = _fresh(net, state)
+        load_exactly(net, state | fresh, source)
+        return fresh
+    kind: Any = type(net.aggregator)
+    if (
+        hasattr(kind, "starts_from")
+        and f"aggregator={kind.__name__.lower()}" not in overrides_of(state, layout).split()
+    ):
+        # The file holds the network that this one starts from.
+        start = {**spec["aggregator"], "_target_": f"{kind.starts_from.__module__}.{kind.starts_from.__name__}"}
+        first = DescriptorNet.from_spec({**spec, "aggregator": start}, load=False)
+        _load_plain(first, spec, state, source, typed)
+        fresh = _fresh(net, first.state_dict())
+        load_exactly(net, first.state_dict() | fresh, source)
+        return fresh
     ours, idle = from_foreign(net, state, layout, source)
     load_exactly(net, ours, source)
     if idle:
         log.info("%s: %d tensors are for classification and left aside (%s, ...)", source, len(idle), idle[0])
-    if layout == BENCHMARK and net.unit_length and not ends_in_unit_length(net):
-        log.warning(
-            "%s: the benchmark does not normalise this network's descriptors; unit_length=false does so", source
-        )
+    for line in unsaid(net, layout, typed):
+        log.warning("%s: %s", source, line)
+    return {}
 
 
-def _changed(spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]) -> tuple[dict[str, Any], str]:
-    """A checkpoint's spec with what may be typed anew, and the prefix of parameters that it has none of."""
+def _changed(spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]) -> dict[str, Any]:
+    """A checkpoint's spec with what may be typed anew, and the aggregator that is to start from the file's."""
     changed = dict(spec)
     for key in ("image_size", "unit_length"):
         if key in typed:
             changed[key] = wanted[key]
     free = {key for key in MAY_DIFFER if f"backbone.{key}" in typed}
     changed["backbone"] = {**spec["backbone"], **{key: wanted["backbone"][key] for key in free}}
-    if "aggregator" in typed and wanted["aggregator"]["_target_"] != spec["aggregator"]["_target_"]:
-        kind: Any = network_class(wanted["aggregator"]["_target_"])
-        if getattr(kind, "starts_from", None) is network_class(spec["aggregator"]["_target_"]):
-            changed["aggregator"] = wanted["aggregator"]
-            return changed, f"aggregator.{kind.fresh}"
-    return changed, ""
+    there, here = spec["aggregator"], wanted.get("aggregator", spec["aggregator"])
+    if "aggregator" in typed and here["_target_"] != there["_target_"]:
+        kind: Any = network_class(here["_target_"])
+        if getattr(kind, "starts_from", None) is network_class(there["_target_"]):
+            kept = {key for key in here.keys() & there.keys() - {"_target_"} if f"aggregator.{key}" not in typed}
+            changed["aggregator"] = {**here, **{key: there[key] for key in kept}}
+    return changed
 
 
 def _agree(source: str, spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]) -> None:

@@ -70,6 +70,7 @@ def _of_trainer(trainer: dict[str, Any]) -> list[str]:
 
 def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """What the constructors of the cheap parts refuse; found out now and not after the data has been read."""
+    import torch
     from torch import nn
 
     def optimizer() -> Any:
@@ -80,12 +81,16 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         if make is not None:
             make(optimizer())
 
+    def loss() -> None:
+        """One that needs labels, say, shows it only when it is called."""
+        instantiate(content["loss"])(torch.eye(4), torch.tensor([[0, 1, 2], [0, 1, 3]]))
+
     tries: dict[str, Callable[[], Any]] = {
-        group: partial(instantiate, content[group]) for group in ("loss", "miner", "aug", "index")
+        group: partial(instantiate, content[group]) for group in ("miner", "aug", "index")
     }
     # On one device: several would make connections already now.
     tries["trainer"] = partial(instantiate, {**content["trainer"], "devices": 1, "strategy": "auto"}, logger=False)
-    tries |= {"optimizer": optimizer, "scheduler": scheduler}
+    tries |= {"loss": loss, "optimizer": optimizer, "scheduler": scheduler}
     found = []
     for group, attempt in tries.items():
         try:
@@ -99,18 +104,33 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
 
 
 def _of_network(content: dict[str, Any]) -> list[str]:
-    """Parts of a new network that do not go together; it is built without memory for its weights."""
+    """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
     if content["checkpoint"] or content["resume"]:
         return []  # the checkpoint says what the network is
     import torch
 
+    from geoloc.modes import eval_mode
     from geoloc.net import DescriptorNet
 
+    size = content["image_size"]
     try:
         with torch.device("meta"):
             net = DescriptorNet.from_spec(content, load=False)
     except (InputError, ValueError, TypeError) as error:
         return list(error.problems) if isinstance(error, InputError) else [str(error).splitlines()[0]]
+    try:
+        with torch.device("meta"), eval_mode(net), torch.no_grad():
+            images = torch.zeros(1, 3, *size, dtype=torch.uint8)
+            channels = net.features(images).map.shape[1]
+            if channels == net.backbone.out_channels:
+                net(images)
+    except Exception as error:  # whatever the layers of a foreign backbone raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if "meta tensors" in reason:  # it asks for values, which only a network with memory has
+            return []
+        return [f"backbone, aggregator: this network cannot describe images of {size[0]}x{size[1]} pixels ({reason})"]
+    if channels != net.backbone.out_channels:
+        return [f"backbone: its map has {channels} channels, and not {net.backbone.out_channels} as it says"]
     start: Any = getattr(net.aggregator, "starts_from", None)
     if start is not None and content["task"] == "train":
         kind = type(net.aggregator).__name__

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from typing import Any, get_type_hints
 
 import hydra
+from hydra.core.default_element import GroupDefault
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -37,6 +40,20 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     content = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
+
+
+def typed_keys() -> set[str]:
+    """Dotted keys and groups that the command line names, or the experiment that it chooses."""
+    hydra_config = HydraConfig.get()
+    typed = {override.split("=")[0].lstrip("+~") for override in hydra_config.overrides.task}
+    chosen = hydra_config.runtime.choices.get("experiment")
+    repository = GlobalHydra.instance().config_loader().repository  # type: ignore[attr-defined]
+    for name in [chosen] if isinstance(chosen, str) else chosen or []:
+        found = repository.load_config(f"experiment/{name}")
+        groups = [item for item in found.defaults_list or [] if isinstance(item, GroupDefault)]
+        typed |= {str(item.group).lstrip("/").split("@")[0] for item in groups}
+        typed |= flat(OmegaConf.to_container(found.config)).keys()
+    return typed
 
 
 def problems(cfg: DictConfig) -> list[str]:

@@ -1,10 +1,11 @@
-"""Eval mode for a while."""
+"""Eval mode, or full precision, for a while."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import torch
 from torch import nn
 
 
@@ -18,3 +19,9 @@ def eval_mode(net: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def full_precision(x: torch.Tensor) -> AbstractContextManager[object]:
+    """No autocast to half precision on the device of `x`, if there is any there."""
+    device = x.device.type
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()

@@ -19,7 +19,7 @@ from torch import nn
 
 from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
-from geoloc.modes import eval_mode
+from geoloc.modes import eval_mode, full_precision
 
 FORMAT = 1
 # The parts of a network's spec; the first and the third are always there.
@@ -65,6 +65,11 @@ class DescriptorNet(nn.Module):
                 f"aggregator: {type(aggregator).__name__} needs a class token, which {type(backbone).__name__} has not;"
                 " use backbone=vit, a transformer of backbone=timm, or backbone=cct384 backbone.class_token=true"
             )
+        if getattr(aggregator, "needs_cls", False) and block is not None:
+            raise InputError(
+                f"block: has no effect on aggregator={type(aggregator).__name__.lower()}, which takes the class token;"
+                " use block=none, or an aggregator that pools the map"
+            )
         check_size = getattr(backbone, "check_size", None)
         if check_size is not None:
             check_size(*image_size)
@@ -101,7 +106,7 @@ class DescriptorNet(nn.Module):
         x = self._unit(x.float())
         if self.whitening is None:
             return x
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             return self._unit(self.whitening(x))
 
     def _unit(self, x: torch.Tensor) -> torch.Tensor:
@@ -138,6 +143,9 @@ class DescriptorNet(nn.Module):
         backbone = _make(spec["backbone"], load=load)
         channels = {"in_channels": backbone.out_channels}
         aggregator = _make(spec["aggregator"], **channels)
+        start = getattr(backbone, "of_aggregator", {})
+        if start and start.keys() == aggregator.state_dict().keys():  # as of cct384 with seqpool
+            aggregator.load_state_dict(start)
         block = _make(spec["block"], **channels) if _there(spec, "block") else None
         head = _make(spec["head"], in_dim=aggregator.out_dim) if _there(spec, "head") else None
         height, width = spec["image_size"]

@@ -121,17 +121,16 @@ def _update_leaderboard(folder: Path) -> None:
 
 
 def _job(cfg: DictConfig) -> Job:
-    from geoloc.config import instantiate, plain
+    from geoloc.config import instantiate, plain, typed_keys
     from geoloc.logs import Collector
     from geoloc.tasks.job import Job
 
     hydra_config = HydraConfig.get()
-    typed = {override.split("=")[0].lstrip("+~") for override in hydra_config.overrides.task}
     content = plain(cfg)
     folder = Path(hydra_config.runtime.output_dir)
     seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
     command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
-    job = Job(content, instantiate, folder, typed, command.strip(), seed, lock=lock_run(folder))
+    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, lock=lock_run(folder))
     logging.captureWarnings(True)
     # What libraries deprecate is for the people who build geoloc, and tests show it to them.
     for category in (DeprecationWarning, FutureWarning):
@@ -141,7 +140,7 @@ def _job(cfg: DictConfig) -> Job:
     for name in COLLECTED:
         logging.getLogger(name).addHandler(Collector(job.warnings))
     if content["resume"]:
-        refuse_drift(cfg, folder, typed)
+        refuse_drift(cfg, folder, {override.split("=")[0].lstrip("+~") for override in hydra_config.overrides.task})
     return job
 
 

@@ -50,6 +50,23 @@ def test_regions_by_hand():
     assert regions(1, 1) == [(0, 0, 1)]
 
 
+def test_regions_where_rounding_decides():
+    """Worked out with the published formula in single precision."""
+    assert [left for top, left, side in regions(5, 34) if (top, side) == (0, 3)] == [
+        0,
+        4,
+        8,
+        13,
+        17,
+        22,
+        26,
+        30,
+    ]  # not 31
+    # Two numbers of regions come equally near to the wanted overlap.
+    assert [left for _, left, side in regions(10, 18) if side == 10] == [0, 8]
+    assert [left for _, left, side in regions(11, 47) if side == 11] == [0, 6, 12, 18, 24, 30, 36]
+
+
 @pytest.mark.parametrize("size", [(30, 40), (15, 20), (7, 7), (2, 9)])
 def test_rmac_is_the_sum_of_unit_maxima(size):
     features = maps(2, 5, *size)

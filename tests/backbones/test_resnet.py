@@ -56,7 +56,7 @@ def test_weights_that_do_not_fit_are_one_line(weights, tmp_path):
         ResNet(18, weights=str(tmp_path / "gone.pth"))
     broken = tmp_path / "broken.pth"
     broken.write_bytes(b"text")
-    with pytest.raises(InputError, match=r"broken\.pth: cannot be read safely"):
+    with pytest.raises(InputError, match=r"broken\.pth: cannot be read as a file of weights"):
         ResNet(18, weights=str(broken))
 
 

@@ -4,12 +4,14 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from networks import small
 
 from geoloc.backbones.cct384 import CCT384
 from geoloc.backbones.timm import Timm
 from geoloc.backbones.vit import ViT
 from geoloc.backbones.weights import download_timm
 from geoloc.errors import InputError
+from geoloc.net import DescriptorNet
 
 
 def images(*size, seed=0):
@@ -84,10 +86,25 @@ def test_published_cct_names_are_understood(tmp_path):
     }
     state |= {"classifier.fc.weight": torch.zeros(1000, 384), "classifier.attention_pool.weight": torch.zeros(1, 384)}
     torch.save(state, tmp_path / "cct.pth")
+    state["classifier.attention_pool.weight"] = torch.randn(1, 384)
+    state["classifier.attention_pool.bias"] = torch.randn(1)
+    torch.save(state, tmp_path / "cct.pth")
     loaded = CCT384(str(tmp_path / "cct.pth"))
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in backbone.state_dict().items())
+    for aggregator, taken in (("seqpool", True), ("spoc", False)):
+        spec = small("cct384", aggregator, backbone__weights=str(tmp_path / "cct.pth"), backbone__class_token=False)
+        own = DescriptorNet.from_spec(spec).aggregator.state_dict()
+        assert ("attention_pool.weight" in own) == taken
+        assert all(torch.equal(value, state[f"classifier.{name}"]) for name, value in own.items())
     with pytest.raises(InputError, match=r"weights=imagenet: of cct384 only by path"):
         CCT384("imagenet")
+
+
+def test_only_the_attention_drops_out():
+    layer = CCT384("none", trunc_te=1).blocks[0].train()
+    layer.self_attn.dropout = 0.0
+    x = torch.randn(2, 5, 384, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(layer(x), layer.eval()(x))
 
 
 def test_stochastic_depth_keeps_the_mean():
@@ -126,6 +143,33 @@ def test_an_earlier_stage_drops_what_follows():
     assert early(images(64, 96)).map.shape == (1, early.out_channels, 4, 6)
 
 
+def test_registers_are_no_class_token():
+    """Registers alone; a class token and four of them."""
+    alone = Timm("vit_medium_patch16_reg1_gap_256", weights="none", trunc_te=1).eval()
+    assert (alone.has_prefix, alone.has_cls) == (True, False)
+    assert alone(images(64, 96)).cls is None
+    assert alone(images(64, 96)).map.shape == (1, 512, 4, 6)
+    both = Timm("vit_small_patch14_reg4_dinov2", weights="none", trunc_te=1).eval()
+    x = images(56, 84)
+    tokens = both.body.forward_features(x)
+    assert torch.allclose(both(x).cls, tokens[:, 0], atol=1e-5)
+    assert torch.allclose(both(x).map[0, :, 1, 2], tokens[0, 1 + 4 + 6 + 2], atol=1e-5)
+
+
+def test_a_transformer_without_a_token_is_cut_and_frozen_too():
+    """Of 12 blocks 4 are kept, an earlier map needs 3 of them, and the first 2 are frozen."""
+    backbone = Timm("vit_medium_patch16_gap_240", stage=-2, weights="none", trunc_te=4, freeze_te=1)
+    trained = [any(p.requires_grad for p in block.parameters()) for block in backbone.body.blocks]
+    assert trained == [False, False, True]
+    assert not backbone.has_cls
+    with pytest.raises(InputError, match=r"freeze_te: must be from -1 to 2, the last block, not 3"):
+        Timm("vit_medium_patch16_gap_240", stage=-2, weights="none", trunc_te=4, freeze_te=3)
+    with pytest.raises(InputError, match=r"trunc_te: backbone=timm keeps at least 1 block, not 0"):
+        Timm("vit_tiny_patch16_224", weights="none", trunc_te=0)
+    with pytest.raises(InputError, match=r"trunc_te: must be from 0 to 12, the number of blocks, not 13"):
+        Timm("vit_tiny_patch16_224", weights="none", trunc_te=13)
+
+
 def test_sizes_that_do_not_fit_name_the_nearest():
     dino = Timm("vit_small_patch14_dinov2", weights="none", trunc_te=1)
     dino.check_size(224, 322)
@@ -148,7 +192,7 @@ def test_sizes_that_do_not_fit_name_the_nearest():
 def test_names_that_timm_does_not_know():
     with pytest.raises(InputError, match=r"timm has no 'resnet1O'; near are .*resnet"):
         Timm("resnet1O", weights="none")
-    with pytest.raises(InputError, match="has no transformer blocks with a token"):
+    with pytest.raises(InputError, match="is no plain row of transformer blocks"):
         Timm("resnet10t", weights="none", freeze_te=1)
     with pytest.raises(InputError, match=r"backbone.stage: resnet10t has maps -5 to -1, not -6"):
         Timm("resnet10t", stage=-6, weights="none")

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -30,6 +32,20 @@ def test_blocks_have_parameters_of_their_own():
     block = NonLocal(4, count=3, bottleneck=2)
     assert len({id(parameter) for parameter in block.parameters()}) == 3 * 8
     assert sum(p.numel() for p in block.parameters()) == 3 * (3 * (4 * 2 + 2) + 2 * 4 + 4)
+
+
+def test_attention_is_in_full_precision_under_autocast():
+    """Query 3, keys 101 and 100.5: the products 303 and 301.5 would be 304 and 302 in bfloat16."""
+    block = NonLocal(2, bottleneck=1, zero=False)
+    (layer,) = block.blocks
+    with torch.no_grad():
+        for conv, weight in ((layer.query, [1, 0]), (layer.key, [1, 0]), (layer.value, [0, 1]), (layer.out, [0, 1])):
+            conv.weight.copy_(torch.tensor(weight).reshape(conv.weight.shape))
+            conv.bias.zero_()
+    x = torch.tensor([[[[101, 100.5, 3]], [[1, 0, 0]]]])
+    with torch.autocast("cpu", torch.bfloat16):
+        out = block(Features(x)).map
+    assert out[0, 1, 0, 2].item() == pytest.approx(1 / (1 + math.exp(-1.5)), abs=0.005)
 
 
 def test_it_starts_as_the_identity_and_leaves_the_token():

@@ -38,6 +38,17 @@ def test_too_few_images_are_said():
         PCA(8, dim=9)
 
 
+@pytest.mark.parametrize("shape", [(200, 12), (10, 40)])
+def test_directions_that_are_rounding_only_are_refused(shape):
+    """All descriptors lie in a plane; whitening would blow its noise up to the size of what matters."""
+    x = np.random.default_rng(0).normal(size=(shape[0], 2)) @ np.random.default_rng(1).normal(size=(2, shape[1]))
+    assert PCA(shape[1], dim=2, whiten=True).fit(torch.from_numpy(x).float()) == pytest.approx(1, abs=1e-6)
+    with pytest.raises(InputError, match=r"whitening.dim=3: .* vary in 2 directions only; whitening.dim=2 would do"):
+        PCA(shape[1], dim=3).fit(torch.from_numpy(x).float())
+    with pytest.raises(InputError, match="they are all alike"):
+        PCA(shape[1], dim=1).fit(torch.ones(shape))
+
+
 def test_fc_is_a_linear_layer():
     head = FC(3, dim=2)
     x = torch.tensor([[1.0, 2.0, 3.0]])

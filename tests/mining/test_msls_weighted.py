@@ -35,4 +35,5 @@ def test_rare_conditions_are_drawn_more_often():
 
 def test_without_notes_it_is_refused():
     with pytest.raises(InputError, match=r"no train query is noted as night or sideways; .* miner=partial"):
-        MslsWeighted().sample(truth_of(np.array(["", "day_forward_a"])), np.random.default_rng(0))
+        MslsWeighted().check(truth_of(np.array(["", "day_forward_a"])))
+    MslsWeighted().check(truth_of(NOTES))

@@ -22,13 +22,11 @@ class CRN(NetVLAD):
 
     Attributes:
         out_dim: K * C.
-        starts_from: Whose parameters it takes over; `fresh` begins the names of those that it has
-            besides, and `fresh_names` also as others name them.
+        starts_from: Whose parameters it takes over; `fresh` begins the names of those that it has besides.
     """
 
     starts_from = NetVLAD
     fresh = "mask."
-    fresh_names = ("mask.", "crn.")
 
     def __init__(self, in_channels: int, clusters: int = 64) -> None:
         super().__init__(in_channels, clusters)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
 from geoloc.aggregators.pooling import L2, Pooling
@@ -54,11 +55,13 @@ def regions(height: int, width: int, levels: int = 3, overlap: float = 0.4) -> l
     """
     short = min(height, width)
     long = max(height, width)
-    # Number of regions along the longer side: overlap of n regions is 1 - (long - short) / ((n - 1) short).
+    # Number of regions along the longer side, 2 to 7: the overlap of n of them is 1 - (long - short) / ((n - 1) short).
+    # Ties and integers are decided by rounding: single precision, in this order, is what published numbers rest on.
     extra = 0
     if long > short:
-        steps = range(2, 8)
-        extra = min(steps, key=lambda n: abs(1 - (long - short) / ((n - 1) * short) - overlap)) - 1
+        apart = np.float32(1) / np.arange(1, 7, dtype=np.float32) * np.float32(long - short)
+        overlaps = (np.float32(short**2) - np.float32(short) * apart) / np.float32(short**2)
+        extra = int(np.abs(overlaps - np.float32(overlap)).argmin()) + 1
     found = []
     for level in range(1, levels + 1):
         side = math.floor(2 * short / (level + 1))
@@ -75,4 +78,7 @@ def regions(height: int, width: int, levels: int = 3, overlap: float = 0.4) -> l
 def _starts(length: int, side: int, count: int) -> list[int]:
     """Where `count` regions of this side begin, evenly spread over the length."""
     step = (length - side) / (count - 1) if count > 1 else 0.0
-    return [math.floor(number * step) for number in range(count)]
+    # Centres are rounded down, in single precision too.
+    half = math.floor(side / 2 - 1)
+    centres = np.floor(np.float32(half) + np.arange(count, dtype=np.float32) * np.float32(step))
+    return [int(centre) - half for centre in centres]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from torch import nn
 
 from geoloc.errors import InputError
@@ -19,6 +20,7 @@ class Backbone(nn.Module):
         stride: Pixels a cell of the map.
         has_cls: Whether `Features.cls` is given.
         frozen: Parts that are not trained and whose batch norm and dropout stay in eval mode.
+        of_aggregator: Start values by name that came with the weights, for the aggregator that has these names.
     """
 
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
@@ -30,6 +32,7 @@ class Backbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.frozen: list[nn.Module] = []
+        self.of_aggregator: dict[str, torch.Tensor] = {}
 
     def keep_fixed(self, parts: Iterable[nn.Module]) -> None:
         """Freeze these parts for good."""

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from geoloc.backbones.backbone import Backbone
+from geoloc.backbones.files import read_state_dict
 from geoloc.backbones.transformer import freeze_up_to, shorten, token_map
-from geoloc.backbones.weights import load_exactly, read_state_dict
+from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
 from geoloc.features import Features
 
@@ -61,7 +62,13 @@ class CCT384(Backbone):
         self.blocks = nn.ModuleList(Layer(drop_path=0.1 * number / (DEPTH - 1)) for number in range(DEPTH))
         self.norm = nn.LayerNorm(DIM)
         if load and weights != "none":
-            load_exactly(self, our_names(read_state_dict(weights)), weights)
+            state = read_state_dict(weights)
+            load_exactly(self, our_names(state), weights)
+            self.of_aggregator = {
+                name.removeprefix("classifier."): value
+                for name, value in state.items()
+                if name.startswith("classifier.attention_pool.")
+            }
         shorten(self.blocks, trunc_te)
         freeze_up_to(self, self.blocks, freeze_te)
 
@@ -107,7 +114,7 @@ class Tokenizer(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention of 6 heads, without biases of query, key and value."""
+    """Self-attention of 6 heads, without biases of query, key and value; dropout of the attention only."""
 
     def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
@@ -120,7 +127,7 @@ class Attention(nn.Module):
         query, key, value = self.qkv(x).unflatten(2, (3, HEADS, DIM // HEADS)).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-        return F.dropout(self.proj(mixed.transpose(1, 2).flatten(2)), self.dropout, self.training)
+        return self.proj(mixed.transpose(1, 2).flatten(2))
 
 
 class Layer(nn.Module):

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from geoloc.backbones.backbone import Backbone, early_or_all
-from geoloc.backbones.weights import load_exactly, read_state_dict
+from geoloc.backbones.files import read_state_dict
+from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
 from geoloc.features import Features
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import timm
 import torch
+from torch import nn
 
 from geoloc.backbones.backbone import Backbone
+from geoloc.backbones.files import read_state_dict
 from geoloc.backbones.transformer import freeze_up_to, shorten
-from geoloc.backbones.weights import download_timm, load_exactly, read_state_dict, without_head
+from geoloc.backbones.weights import download_timm, load_exactly, without_head
 from geoloc.errors import InputError
 from geoloc.features import Features
 
@@ -55,22 +57,24 @@ class Timm(Backbone):
         elif load and weights != "none":
             head = self.body.pretrained_cfg.get("classifier") or ()
             load_exactly(self.body, without_head(read_state_dict(weights), head), weights)
-        self.prefix = getattr(self.body, "num_prefix_tokens", 0)
-        self.has_cls = self.prefix > 0
-        if (trunc_te is not None or freeze_te is not None) and not self.prefix:
-            raise InputError(f"backbone.trunc_te, backbone.freeze_te: {model} has no transformer blocks with a token")
-        self.depth = len(self.body.feature_info) if trunc_te is None else trunc_te
-        if not -self.depth <= stage <= -1:
-            raise InputError(f"backbone.stage: {model} has maps -{self.depth} to -1, not {stage}")
-        blocks: Any = self.body.blocks if self.prefix else None
-        if self.prefix:
-            shorten(blocks, trunc_te)
-        self.index = self.depth + stage
+        blocks = _blocks(self.body)
+        if blocks is None and not (trunc_te is None and freeze_te is None):
+            raise InputError(f"backbone.trunc_te, backbone.freeze_te: {model} is no plain row of transformer blocks")
+        if trunc_te == 0:
+            raise InputError("backbone.trunc_te: backbone=timm keeps at least 1 block, not 0")
+        shorten(blocks, trunc_te)
+        depth = len(self.body.feature_info) if trunc_te is None else trunc_te
+        if not -depth <= stage <= -1:
+            raise InputError(f"backbone.stage: {model} has maps -{depth} to -1, not {stage}")
+        self.index = depth + stage
         entry = self.body.feature_info[self.index]
         self.out_channels, self.stride = entry["num_chs"], entry["reduction"]
         self.body.prune_intermediate_layers([self.index], prune_norm=False, prune_head=True)
-        if self.prefix:
-            freeze_up_to(self, blocks, freeze_te)
+        if blocks is not None:
+            freeze_up_to(self, self.body.blocks, freeze_te)
+        # Besides the class token there may be registers, or these alone.
+        self.has_prefix = getattr(self.body, "num_prefix_tokens", 0) > 0
+        self.has_cls = self.has_prefix and getattr(self.body, "cls_token", None) is not None
 
     def check_size(self, height: int, width: int) -> None:
         """See `Backbone.check_size`; transformers take multiples of their patch size, some their own size only."""
@@ -91,11 +95,21 @@ class Timm(Backbone):
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) normalised images -> map (B, out_channels, h, w), and the class token if there is one."""
-        tokens = {"return_prefix_tokens": True} if self.prefix else {}
+        tokens = {"return_prefix_tokens": True} if self.has_prefix else {}
         (found,) = self.body.forward_intermediates(
             images, indices=[self.index], norm=True, output_fmt="NCHW", intermediates_only=True, **tokens
         )
-        return Features(found[0], found[1][:, 0]) if self.prefix else Features(found)
+        if not self.has_prefix:
+            return Features(found)
+        local, prefix = found[0], found[1]
+        return Features(local, prefix[:, 0]) if self.has_cls else Features(local)
+
+
+def _blocks(body: Any) -> Any:
+    """The transformer blocks, if there is one map for each of them."""
+    blocks: Any = getattr(body, "blocks", None)
+    in_a_row = isinstance(blocks, (nn.Sequential, nn.ModuleList)) and len(blocks) == len(body.feature_info)
+    return blocks if in_a_row and hasattr(blocks[0], "attn") else None
 
 
 def _create(name: str) -> tuple[bool, Any]:

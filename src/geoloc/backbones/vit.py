@@ -12,8 +12,9 @@ import timm
 import torch
 
 from geoloc.backbones.backbone import Backbone
+from geoloc.backbones.files import read_state_dict
 from geoloc.backbones.transformer import freeze_up_to, shorten, token_map
-from geoloc.backbones.weights import download_timm, load_exactly, read_state_dict, without_head
+from geoloc.backbones.weights import download_timm, load_exactly, without_head
 from geoloc.errors import InputError
 from geoloc.features import Features
 

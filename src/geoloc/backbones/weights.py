@@ -4,63 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-import numpy as np
 import torch
 import torchvision
 from torch import nn
 
+from geoloc.backbones.files import read_state_dict
 from geoloc.errors import InputError
-
-# Plain arrays and numbers of numpy, which checkpoints of others hold beside their tensors. No code is run by them.
-NUMPY: list[Any] = [
-    np.ndarray,
-    np.dtype,
-    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
-    *(
-        (getattr(import_module("numpy._core.multiarray"), name), f"numpy.{core}.multiarray.{name}")
-        for name in ("_reconstruct", "scalar")
-        for core in ("core", "_core")
-    ),
-]
-
-
-def read_content(path: str | Path) -> Any:
-    """What a file of torch holds, read safely: tensors, arrays, plain values; no code in the file is run.
-
-    Raises:
-        InputError: The file is missing or holds objects.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of weights")
-    try:
-        with torch.serialization.safe_globals(NUMPY):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = type(error).__name__
-        raise InputError(f"{path}: cannot be read safely as a file of weights ({reason})") from None
-
-
-def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a file of tensors by name, safely (no code in the file is run).
-
-    Accepts a plain state dict, one under the key `state_dict` or `model_state_dict`, and names prefixed by `module.`.
-
-    Raises:
-        InputError: The file is missing or holds something else.
-    """
-    content = read_content(path)
-    for key in ("state_dict", "model_state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise InputError(f"{path}: holds no state dict (names with tensors)")
-    return {name.removeprefix("module."): value for name, value in content.items()}
 
 
 def load_exactly(module: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from geoloc.features import Features
+from geoloc.modes import full_precision
 
 
 class NonLocal(nn.Module):
@@ -48,5 +49,7 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, h, w) -> (B, C, h, w)."""
         query, key, value = (layer(x).flatten(2) for layer in (self.query, self.key, self.value))  # (B, b, P) each
-        attention = torch.softmax(query.transpose(1, 2).float() @ key.float(), dim=2).to(value.dtype)  # (B, P, P)
+        # In half precision the products, which nothing divides, would lose digits or overflow.
+        with full_precision(x):
+            attention = torch.softmax(query.float().transpose(1, 2) @ key.float(), dim=2).to(value.dtype)  # (B, P, P)
         return x + self.out((value @ attention.transpose(1, 2)).unflatten(2, x.shape[2:]))

@@ -1,4 +1,4 @@
-"""Networks of other projects: their tensors by our names, and ours by theirs.
+"""Where each tensor of another project's network lies in ours.
 
 Three layouts are known: the CVPR 2022 Deep Visual Geo-localization Benchmark and its model zoo (Berton et al.), the
 ResNet-101 GeM networks of Radenovic et al. (TPAMI 2019), and those of Revaud et al. (Naver, ICCV 2019). Every tensor is
@@ -8,18 +8,19 @@ found by its name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-from geoloc.backbones.backbone import Backbone
 from geoloc.errors import InputError
-from geoloc.foreign.recognise import BENCHMARK, NAVER, RADENOVIC, overrides_of
+from geoloc.foreign.recognise import BENCHMARK, NAVER, RADENOVIC
 from geoloc.net import DescriptorNet
 
 RESNET = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 POOLING = ("GeM", "SPoC", "MAC", "RMAC")
+# What the benchmark can put on the tokens of a transformer.
+ON_TOKENS = {"ViT": ("NetVLAD", "GeM", "Cls"), "CCT384": ("NetVLAD", "GeM", "SeqPool")}
 RRM = {"before": "ln1", "first": "fc1", "second": "fc2", "after": "ln2"}
 MASK = {"0": "filter_3_3", "1": "filter_5_5", "2": "filter_7_7"}
 VIT = (
@@ -33,9 +34,6 @@ VIT = (
     (r"^blocks\.(\d+)\.mlp\.fc2\.", r"encoder.layer.\1.output.dense."),
     (r"^norm\.", "layernorm."),
 )
-# Tensors of theirs that take no part in a descriptor, or are constants here.
-IDLE = r"^backbone\.(pooler\.|classifier\.fc\.|classifier\.attention_pool\.)"
-CONSTANT = r"\.crn\.acc_w\.(weight|bias)$"
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,14 @@ def entries(net: DescriptorNet, layout: str) -> list[Entry]:
     """
     if net.block is not None or net.whitening is not None:
         raise InputError(f"the layout of {layout} has no place for a block or whitening")
-    if layout != BENCHMARK and (_kind(net.backbone), _kind(net.aggregator)) != ("ResNet", "GeM"):
+    backbone, aggregator = kind_of(net.backbone), kind_of(net.aggregator)
+    if layout != BENCHMARK and (backbone, aggregator) != ("ResNet", "GeM"):
         raise InputError(f"networks of {layout} are ResNets with GeM")
+    tokens = ON_TOKENS.get(backbone)
+    if (aggregator not in tokens) if tokens else aggregator == "SeqPool":
+        raise InputError(f"the layout of {layout} has no {aggregator} on {backbone}")
+    if backbone == "CCT384" and net.backbone.has_cls:
+        raise InputError(f"the layout of {layout} has no class token of CCT384")
     found = []
     for name, value in net.state_dict().items():
         for theirs, part, shape in _names(net, layout, name, value):
@@ -77,10 +81,10 @@ def _names(
 ) -> Iterator[tuple[str, tuple[int, int] | None, tuple[int, ...]]]:
     part, _, rest = name.partition(".")
     shape = tuple(value.shape)
-    if part == "backbone" and _kind(net.backbone) == "ViT":
+    if part == "backbone" and kind_of(net.backbone) == "ViT":
         yield from _vit_names(rest.removeprefix("vit."), shape)
     elif part == "backbone":
-        yield _backbone_name(_kind(net.backbone), rest, layout), None, shape
+        yield _backbone_name(kind_of(net.backbone), rest, layout), None, shape
     elif part == "head":
         names = {BENCHMARK: "aggregation.1.", RADENOVIC: "whiten.", NAVER: "fc."}
         yield names[layout] + rest.removeprefix("linear."), None, shape
@@ -121,16 +125,15 @@ def _vit_names(rest: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[i
 def _aggregator_name(
     net: DescriptorNet, rest: str, shape: tuple[int, ...]
 ) -> tuple[str, tuple[int, int] | None, tuple[int, ...]]:
-    kind = _kind(net.aggregator)
-    before = "aggregation." if net.head is None else "aggregation.0."
+    kind = kind_of(net.aggregator)
+    before = aggregator_prefix(net)
     if kind in POOLING:
         place = "1" if net.aggregator.l2 == "before_pool" else "0"
         return f"{before}{place}.{rest}", None, shape
     if kind == "SeqPool":
         return f"backbone.classifier.{rest}", None, shape
     if rest == "assignment":
-        tokens = _kind(net.backbone) in ("CCT384", "ViT")
-        return f"{before}conv.weight", None, (*shape, 1) if tokens else (*shape, 1, 1)
+        return f"{before}conv.weight", None, (*shape, 1) if kind_of(net.backbone) in ON_TOKENS else (*shape, 1, 1)
     first, _, tail = rest.partition(".")
     if kind == "CRN" and first == "mask":
         number, _, what = tail.removeprefix("filters.").partition(".")
@@ -142,73 +145,11 @@ def _aggregator_name(
     raise InputError(f"the layout of {BENCHMARK} has no aggregator {kind}")
 
 
-def _kind(module: torch.nn.Module) -> str:
+def aggregator_prefix(net: DescriptorNet) -> str:
+    """What the benchmark's names of the aggregator's tensors begin with."""
+    return "aggregation." if net.head is None else "aggregation.0."
+
+
+def kind_of(module: torch.nn.Module) -> str:
+    """Name of the class."""
     return type(module).__name__
-
-
-def from_foreign(
-    net: DescriptorNet, state: Mapping[str, torch.Tensor], layout: str, source: str
-) -> tuple[dict[str, torch.Tensor], list[str]]:
-    """Their tensors by our names.
-
-    Args:
-        net: The network that they are for.
-        state: Their tensors.
-        layout: See `layout_of`.
-        source: For messages.
-
-    Returns:
-        A state dict for `net`, and the names of tensors that take no part in a descriptor and are left aside.
-
-    Raises:
-        InputError: Another architecture; names the config that fits.
-    """
-    fits = f"the network there is {overrides_of(state, layout)}"
-    try:
-        wanted = {entry.theirs: entry for entry in entries(net, layout)}
-    except InputError as error:
-        raise InputError(f"{source}: {error}; {fits}") from None
-    idle = [name for name in state if name not in wanted and re.match(IDLE, name)]
-    constants = [name for name in state if re.search(CONSTANT, name)]
-    for name in constants:
-        if not (state[name] == float(name.endswith("weight"))).all():
-            raise InputError(f"{source}: {name} is not the constant that it should be")
-    surplus = state.keys() - wanted.keys() - {*idle, *constants}
-    missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
-    other = [name for name in wanted if name in state and tuple(state[name].shape) != wanted[name].shape]
-    rule = "after_pool" if layout == RADENOVIC else "none"
-    # The benchmark normalises images for every backbone alike, and its ViT has learned to see them so.
-    unlike = _kind(net.backbone) == "ViT" and net.backbone.mean != Backbone.mean
-    if surplus or missing or other or unlike or (layout != BENCHMARK and net.aggregator.l2 != rule):
-        raise InputError(f"{source}: of {layout}, and not this network; {fits}")
-    ours = {name: value.clone() for name, value in net.state_dict().items()}
-    for name, entry in wanted.items():
-        if name in state:
-            rows = slice(*entry.part) if entry.part else slice(None)
-            target = ours[entry.ours][rows] if ours[entry.ours].ndim else ours[entry.ours]
-            target.copy_(state[name].reshape(target.shape))
-    return ours, idle
-
-
-def ends_in_unit_length(net: DescriptorNet) -> bool:
-    """Whether the benchmark's own network of this kind ends in unit length."""
-    if net.head is not None or _kind(net.aggregator) in ("NetVLAD", "CRN", "RRM"):
-        return True
-    return _kind(net.aggregator) in POOLING and net.aggregator.l2 == "after_pool"
-
-
-def to_benchmark(net: DescriptorNet) -> dict[str, torch.Tensor]:
-    """The network's tensors by the benchmark's names, for its `model_state_dict`.
-
-    Raises:
-        InputError: The benchmark has no such network.
-    """
-    own = net.state_dict()
-    theirs = {}
-    for entry in entries(net, BENCHMARK):
-        value = own[entry.ours] if entry.part is None else own[entry.ours][slice(*entry.part)]
-        theirs[entry.theirs] = value.reshape(entry.shape).clone()
-    if _kind(net.aggregator) == "CRN":
-        before = "aggregation." if net.head is None else "aggregation.0."
-        theirs |= {f"{before}crn.acc_w.weight": torch.ones(1, 84, 1, 1), f"{before}crn.acc_w.bias": torch.zeros(1)}
-    return theirs

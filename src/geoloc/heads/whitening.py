@@ -49,7 +49,7 @@ class PCA(nn.Module):
             Share of the variance that is kept.
 
         Raises:
-            InputError: M images do not determine `dim` directions.
+            InputError: M images do not determine `dim` directions, or vary in fewer.
         """
         if len(descriptors) <= self.out_dim:
             raise InputError(
@@ -60,15 +60,19 @@ class PCA(nn.Module):
         mean = x.mean(dim=0)
         x = x - mean
         # The smaller of the two symmetric products has the same non-zero eigenvalues.
-        if x.shape[0] < x.shape[1]:
-            values, left = torch.linalg.eigh(x @ x.T)
-            values, left = values.flip(0)[: self.out_dim], left.flip(1)[:, : self.out_dim]
-            directions = (left.T @ x) / values.clamp_min(1e-12).sqrt().unsqueeze(1)
-        else:
-            values, right = torch.linalg.eigh(x.T @ x)
-            values, directions = values.flip(0)[: self.out_dim], right.flip(1)[:, : self.out_dim].T
+        few = x.shape[0] < x.shape[1]
+        values, vectors = torch.linalg.eigh(x @ x.T if few else x.T @ x)
+        # The same photo in another batch differs in the sixth digit, and variances are squares: what is below is noise.
+        rank = int((values > 1e-9 * values[-1]).sum())
+        if rank < self.out_dim:
+            raise InputError(
+                f"whitening.dim={self.out_dim}: descriptors of the {len(x)} train database images vary in {rank}"
+                f" directions only; {f'whitening.dim={rank} would do' if rank else 'they are all alike'}"
+            )
+        values, vectors = values.flip(0)[: self.out_dim], vectors.flip(1)[:, : self.out_dim]
+        directions = (vectors.T @ x) / values.sqrt().unsqueeze(1) if few else vectors.T
         if self.whiten:
-            directions = directions / (values / (len(x) - 1)).clamp_min(1e-12).sqrt().unsqueeze(1)
+            directions = directions / (values / (len(x) - 1)).sqrt().unsqueeze(1)
         self.mean.copy_(mean)
         self.components.copy_(directions)
         return float(values.sum() / x.square().sum())

@@ -54,6 +54,7 @@ class MineTriplets(Callback):
             return
         if trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
             raise InputError("trainer.reload_dataloaders_every_n_epochs: must be 1, so that each epoch gets its tuples")
+        self.miner.check(_data(trainer).truth)
         _describe_counts(self.miner, _data(trainer).truth)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

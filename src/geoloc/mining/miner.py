@@ -52,6 +52,13 @@ class Miner:
         self.queries_per_epoch = queries_per_epoch
         self.negatives = negatives
 
+    def check(self, truth: Truth) -> None:
+        """Make sure, before anything is computed, that this train domain can be mined.
+
+        Raises:
+            InputError: Says what it lacks.
+        """
+
     def plan(self, truth: Truth, rng: np.random.Generator) -> Plan:
         """Draw the queries of the next epoch and say which database images have to be described."""
         raise NotImplementedError

@@ -25,18 +25,17 @@ class MslsWeighted(Partial):
         pool: Size of the pool.
     """
 
-    def sample(self, truth: Truth, rng: np.random.Generator) -> np.ndarray:
-        """See `Miner.sample`.
-
-        Raises:
-            InputError: No query has a note, or all weights are equal.
-        """
-        weights = query_weights(truth.notes)
-        if (weights == 1).all():
+    def check(self, truth: Truth) -> None:
+        """See `Miner.check`: some query must be of a rare condition."""
+        if (query_weights(truth.notes) == 1).all():
             raise InputError(
                 "miner=msls_weighted: no train query is noted as night or sideways; field 14 of file names must say"
                 " so, such as @...@night_sideways_cph@.jpg; miner=partial draws all queries alike"
             )
+
+    def sample(self, truth: Truth, rng: np.random.Generator) -> np.ndarray:
+        """See `Miner.sample`."""
+        weights = query_weights(truth.notes)
         count = min(self.queries_per_epoch, len(truth))
         return rng.choice(len(truth), count, replace=False, p=weights / weights.sum())
 

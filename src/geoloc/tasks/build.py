@@ -143,7 +143,7 @@ def network(job: Job) -> DescriptorNet:
         last = read_checkpoint(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt")
         return DescriptorNet.from_spec(last.spec or network_spec(job), load=False)
     if job.cfg["checkpoint"]:
-        return load_network(job.cfg["checkpoint"], network_spec(job), job.typed)
+        return load_network(job.cfg["checkpoint"], network_spec(job), job.typed, job.cfg["task"] == "train")
     return DescriptorNet.from_spec(network_spec(job))
 
 

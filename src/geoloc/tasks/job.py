@@ -16,7 +16,7 @@ class Job:
         cfg: The resolved config as dicts, lists and numbers.
         make: Builds the object of a node (`geoloc.config.instantiate`).
         folder: The run's folder.
-        typed: Dotted keys that the user typed, such as {"backbone", "trainer.max_epochs"}.
+        typed: Dotted keys that the user typed, or chose an experiment for, such as {"backbone", "trainer.max_epochs"}.
         command: The command line.
         seed: The seed in use (drawn if the config says -1).
         warnings: Every warning so far; they end up in results.json.

@@ -24,11 +24,16 @@ def do(job: Job) -> float:
     """
     start = time.perf_counter()
     whitening = job.cfg["whitening"]
+    if whitening["_target_"] and not {"data", "data.path"} & job.typed:
+        raise InputError(
+            "whitening: is fitted on train images; name the data that the network was trained on, such as"
+            " data=pitts30k, or data=folder data.path=PATH"
+        )
+    net = build.network(job)
     # Whitening is fitted on train images; else a test needs none.
     domains = build.read_domains(job, ("train", "test") if whitening["_target_"] else ("test",))
     if not domains["test"]:
         raise InputError("task=test: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
-    net = build.network(job)
     data = build.datamodule(job, domains, net)
     module = build.module(job, net)
     trainer = build.trainer(job, [])
@@ -45,7 +50,8 @@ def do(job: Job) -> float:
     if whitening["_target_"]:
         check_whitening(net, whitening, data)
         fit_whitening(net, whitening, data, trainer, job.seed)
-        net.save(job.folder, {"weights": weights, "command": job.command})
+        if trainer.is_global_zero:
+            net.save(job.folder, {"weights": weights, "command": job.command})
     facts = model_facts(net, weights)
     log.info(describe_model(facts))
     write_status(job, "running", model=facts)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
+import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from geoloc.checkpoints import load_network
@@ -13,7 +15,9 @@ from geoloc.errors import InputError
 from geoloc.lit.checkpoints import Checkpoint, EpochTable, Patience, best_checkpoint, last_checkpoint
 from geoloc.lit.initialise import Initialise
 from geoloc.lit.mining import MineTriplets
+from geoloc.lit.module import parameter_groups
 from geoloc.lit.whitening import check_whitening, fit_whitening
+from geoloc.net import DescriptorNet
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
@@ -29,8 +33,9 @@ def do(job: Job) -> float:
         Best mean validation recall in percent (of `monitor`); the mean test recall if nothing was validated.
     """
     start = time.perf_counter()
-    domains = build.read_domains(job, ("train", "val", "test"))
     net = build.network(job)
+    parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
+    domains = build.read_domains(job, ("train", "val", "test"))
     if net.whitening is not None:
         log.warning(
             "the whitening of checkpoint=%s does not fit a network that is trained on: it is left out",
@@ -56,15 +61,23 @@ def do(job: Job) -> float:
         seconds |= {"train": time.perf_counter() - start, "of which mining": mining.seconds}
     if not trainer.fast_dev_run:  # type: ignore[attr-defined]
         chosen = _chosen(job.folder / "checkpoints", bool(domains["val"]))
-        net.load_state_dict(load_network(chosen, {}, set()).state_dict())
+        net.load_state_dict(load_network(chosen, {}, set(), training=True).state_dict())
+        weights = f"trained by this run, {chosen.name}; started from {facts['weights']}"
+        facts = _keep(job, trainer, net, weights)
         if whitening["_target_"]:
             fit_whitening(net, whitening, data, trainer, job.seed)
-        facts = model_facts(net, f"trained by this run, {chosen.name}; started from {facts['weights']}")
-        if trainer.is_global_zero:
-            net.save(job.folder, {"weights": facts["weights"], "command": job.command})
-            write_status(job, "testing", model=facts, trained_for=job.cfg["trainer"]["max_epochs"])
+            facts = _keep(job, trainer, net, weights)
     recall = judge(job, trainer, module, data, facts, seconds)
     return recall if kept.best_model_score is None else float(kept.best_model_score)
+
+
+def _keep(job: Job, trainer: pl.Trainer, net: DescriptorNet, weights: str) -> dict[str, Any]:
+    """Write the trained network down, and return its facts."""
+    facts = model_facts(net, weights)
+    if trainer.is_global_zero:
+        net.save(job.folder, {"weights": weights, "command": job.command})
+        write_status(job, "testing", model=facts, trained_for=job.cfg["trainer"]["max_epochs"])
+    return facts
 
 
 def _has_trained(job: Job) -> bool:

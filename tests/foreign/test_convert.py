@@ -10,7 +10,7 @@ from torch import nn
 
 from geoloc.checkpoints import load_network
 from geoloc.errors import InputError
-from geoloc.foreign.layouts import to_benchmark
+from geoloc.foreign.convert import benchmark_flags, to_benchmark
 from geoloc.foreign.recognise import layout_of, overrides_of
 from geoloc.net import DescriptorNet
 
@@ -116,8 +116,16 @@ def test_gem_of_the_benchmark_and_its_l2(tmp_path, l2, place, fc, caplog):
             load_network(path, spec_of(aggregator="gem", **head), set())
 
 
+class Code:
+    """An object as Naver's files hold one of scikit-learn; to unpickle it would run code."""
+
+    def __reduce__(self):
+        return pytest.fail, ("code of the file was run",)
+
+
+@pytest.mark.parametrize("zipped", [True, False])  # files of before 2020 are not
 @pytest.mark.parametrize("layout", ["radenovic", "naver"])
-def test_resnets_with_gem_and_whitening_inside(tmp_path, layout):
+def test_resnets_with_gem_and_whitening_inside(tmp_path, layout, zipped, caplog):
     torch.manual_seed(0)
     full = torchvision.models.resnet50(weights=None)
     p, linear = torch.tensor([2.9]), nn.Linear(2048, 32)
@@ -130,9 +138,9 @@ def test_resnets_with_gem_and_whitening_inside(tmp_path, layout):
     else:
         state = {f"module.{k}.{n}": v for k, part in children for n, v in part.state_dict().items()}
         state |= {"module.adpool.p": p, "module.fc.weight": linear.weight.data, "module.fc.bias": linear.bias.data}
-        content = {"model_options": {"arch": "resnet50_rmac"}, "state_dict": state}
+        content = {"model_options": {"arch": "resnet50_rmac"}, "state_dict": state, "pca": {"Landmarks": Code()}}
         l2 = "none"
-    torch.save(content, tmp_path / "model.pth")
+    torch.save(content, tmp_path / "model.pth", _use_new_zipfile_serialization=zipped)
 
     def aggregation(x):
         x = x.clamp(min=1e-6).pow(p).mean(dim=(2, 3)).pow(1 / p)
@@ -143,6 +151,7 @@ def test_resnets_with_gem_and_whitening_inside(tmp_path, layout):
     batch = images(1, 3, 64, 64)
     expected = independent(nn.Sequential(*(part for _, part in children)), aggregation, batch)
     assert torch.allclose(net.describe(batch), expected, atol=1e-5)
+    assert ("the file holds PCA as well, which is not applied" in caplog.text) == (layout == "naver")
     other = "none" if l2 == "after_pool" else "after_pool"
     fits = rf"backbone=resnet50 backbone\.cut=conv5 aggregator=gem aggregator\.l2={l2} head=fc head\.dim=32$"
     with pytest.raises(InputError, match=fits):
@@ -155,14 +164,17 @@ def test_vit_of_the_benchmark_is_found_part_by_part():
     """transformers' names: query, key and value apart, and a pooler that takes no part."""
     torch.manual_seed(0)
     net = DescriptorNet.from_spec(small("vit", "cls", backbone__normalisation="imagenet"))
-    theirs = to_benchmark(net)
+    theirs = {n.replace("vit_model.", ""): v for n, v in to_benchmark(net).items()}  # as of its older code
     block = net.backbone.vit.blocks[0]
     assert torch.equal(
         theirs["backbone.encoder.layer.0.attention.attention.key.weight"], block.attn.qkv.weight[768:1536]
     )
     assert torch.equal(theirs["backbone.encoder.layer.0.intermediate.dense.bias"], block.mlp.fc1.bias)
     assert torch.equal(theirs["backbone.embeddings.position_embeddings"], net.backbone.vit.pos_embed)
-    assert len(theirs) == len(net.state_dict()) + 2 * 2  # two more for each of weight and bias of qkv
+    # Two more for each of weight and bias of qkv, and a pooler that is never used.
+    assert len(theirs) == len(net.state_dict()) + 2 * 2 + 2
+    wrapped = to_benchmark(net)
+    assert all(name.startswith("backbone.vit_model.") for name in wrapped)
     assert overrides_of(theirs, layout_of(theirs)) == (
         "backbone=vit backbone.size=224 backbone.normalisation=imagenet image_size=[224,224] backbone.trunc_te=1"
         " aggregator=cls"
@@ -173,9 +185,7 @@ def test_vit_of_the_benchmark_sees_images_as_it_was_trained_to(tmp_path):
     spec = small("vit", "netvlad", backbone__normalisation="imagenet")
     net = DescriptorNet.from_spec(spec)
     assert net.mean.flatten().tolist() == pytest.approx([255 * m for m in (0.485, 0.456, 0.406)])
-    # The newest code of the benchmark wraps the network once more.
-    state = {n.replace("backbone.", "backbone.vit_model."): v for n, v in to_benchmark(net).items()}
-    path = saved(state, tmp_path / "vit.pth")
+    path = saved(to_benchmark(net), tmp_path / "vit.pth")
     loaded = load_network(path, spec, set())
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in net.state_dict().items())
     with pytest.raises(InputError, match=r"backbone=vit backbone\.size=224 backbone\.normalisation=imagenet"):
@@ -187,7 +197,7 @@ def test_crn_starts_from_a_plain_netvlad_too(tmp_path, foreign):
     netvlad = DescriptorNet.from_spec(spec_of(aggregator__clusters=8))
     state = to_benchmark(netvlad) if foreign else netvlad.state_dict()
     crn = load_network(
-        saved(state, tmp_path / "a.pth", whole=False), spec_of(aggregator="crn", aggregator__clusters=8), set()
+        saved(state, tmp_path / "a.pth", whole=False), spec_of(aggregator="crn", aggregator__clusters=8), set(), True
     )
     assert all(torch.equal(value, crn.state_dict()[name]) for name, value in netvlad.state_dict().items())
     assert (crn.aggregator.mask.filters[0].bias == 0).all()
@@ -222,13 +232,13 @@ def test_there_and_back(tmp_path, backbone, aggregator, caplog):
     spec = small(backbone, aggregator, **changes)
     net = DescriptorNet.from_spec(spec)
     state = to_benchmark(net)
-    if backbone == "vit":
-        state |= {"backbone.pooler.dense.weight": torch.zeros(768, 768)}
     path = saved(state, tmp_path / "model.pth")
     with caplog.at_level("INFO", "geoloc"):
         loaded = load_network(path, spec, set())
-    assert ("1 tensors are for classification and left aside" in caplog.text) == (backbone == "vit")
+    idle = backbone == "vit" or (backbone, aggregator) == ("cct384", "netvlad")
+    assert ("2 tensors are for classification and left aside" in caplog.text) == idle
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in net.state_dict().items())
+    state = {n.replace("vit_model.", ""): v for n, v in state.items()}
     typed = overrides_of(state, layout_of(state))
     assert f"backbone={backbone}" in typed
     assert aggregator == "seqpool" or f"aggregator={aggregator}" in typed
@@ -243,3 +253,60 @@ def test_what_does_not_belong_is_never_dropped(tmp_path):
     crn["aggregation.crn.acc_w.weight"] += 1
     with pytest.raises(InputError, match=r"acc_w\.weight is not the constant that it should be"):
         load_network(saved(crn, tmp_path / "b.pth"), spec_of(aggregator="crn", aggregator__clusters=8), set())
+
+
+@pytest.mark.parametrize(
+    ("changes", "typed", "said"),
+    [
+        ({"aggregator": "spoc"}, set(), ["aggregator.l2=none is taken", "does not normalise"]),
+        ({"aggregator": "spoc"}, {"aggregator.l2"}, ["does not normalise"]),
+        ({"aggregator": "mac", "aggregator__l2": "after_pool"}, {"aggregator.l2"}, []),
+        ({"aggregator": "rmac", "head": "fc", "head__dim": 4}, set(), ["aggregator.l2=none is taken"]),
+        ({"aggregator": "gem"}, set(), ["does not normalise"]),
+        ({"aggregator": "gem", "head": "fc", "head__dim": 4}, set(), ["aggregator.l2=none is taken"]),
+        ({"aggregator": "gem", "aggregator__l2": "before_pool", "head": "fc", "head__dim": 4}, set(), []),
+    ],
+)
+def test_what_the_file_leaves_open_is_warned_of(tmp_path, caplog, changes, typed, said):
+    spec = spec_of(**changes)
+    load_network(saved(to_benchmark(DescriptorNet.from_spec(spec)), tmp_path / "a.pth"), spec, typed)
+    lines = [record.message for record in caplog.records]
+    assert len(lines) == len(said)
+    assert all(any(part in line for line in lines) for part in said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "flags"),
+    [
+        (
+            {"aggregator__clusters": 8},
+            "--backbone=resnet18conv4 --aggregation=netvlad --resize 64 96 --netvlad_clusters=8",
+        ),
+        (
+            {"backbone": "resnet50", "backbone__cut": "conv5", "aggregator": "gem", "head": "fc", "head__dim": 4},
+            "--backbone=resnet50conv5 --aggregation=gem --resize 64 96 --l2=none --fc_output_dim=4",
+        ),
+        (
+            {"backbone": "vgg16", "aggregator": "mac"},
+            "--backbone=vgg16 --aggregation=mac --resize 64 96 --l2=after_pool",
+        ),
+    ],
+)
+def test_flags_of_the_benchmark(changes, flags):
+    assert benchmark_flags(DescriptorNet.from_spec(spec_of(**changes))) == flags
+
+
+@pytest.mark.parametrize(
+    ("backbone", "aggregator", "changes", "reason"),
+    [
+        ("cct384", "cls", {}, "no Cls on CCT384"),
+        ("cct384", "netvlad", {}, "no class token of CCT384"),
+        ("resnet18", "seqpool", {}, "no SeqPool on ResNet"),
+        ("efficientnet_lite0", "gem", {}, "no backbone EfficientNetLite0"),
+        ("vit", "cls", {}, "normalised as backbone.normalisation=imagenet, and this not"),
+        ("resnet18", "netvlad", {"block": "non_local"}, "no place for a block"),
+    ],
+)
+def test_what_the_benchmark_has_not_is_not_written(backbone, aggregator, changes, reason):
+    with pytest.raises(InputError, match=reason):
+        to_benchmark(DescriptorNet.from_spec(small(backbone, aggregator, **changes)))
