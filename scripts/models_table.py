@@ -23,6 +23,7 @@ BACKBONES: list[tuple[str, dict[str, object], tuple[int, int]]] = [
     *((f"resnet{depth}", {"cut": cut}, (480, 640)) for depth in (18, 50, 101) for cut in ("conv4", "conv5")),
     ("efficientnet_lite0", {}, (480, 640)),
     ("cct384", {}, (384, 384)),
+    ("cct384", {"class_token": True}, (384, 384)),
     ("vit", {"size": 224}, (224, 224)),
     ("vit", {"size": 384}, (384, 384)),
     ("timm", {"model": "convnext_tiny"}, (480, 640)),
@@ -49,8 +50,9 @@ def node(group: str, name: str) -> dict[str, object]:
 def rows() -> Iterator[str]:
     """One line of the table a pair."""
     for backbone, typed, size in BACKBONES:
-        words = " ".join([backbone, *(f"{key}={value}" for key, value in typed.items())])
-        for aggregator in AGGREGATORS:
+        words = " ".join([backbone, *(f"{key}={str(value).lower()}" for key, value in typed.items())])
+        # With a class token, cct384 is the same network otherwise.
+        for aggregator in ["cls"] if "class_token" in typed else AGGREGATORS:
             spec = {
                 "backbone": {**node("backbone", backbone), **typed, "weights": "none"},
                 "aggregator": node("aggregator", aggregator),

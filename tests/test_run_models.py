@@ -29,7 +29,7 @@ def weights_of(run, name="best"):
 
 def test_crn_starts_from_netvlad_with_rates_of_its_own(netvlad, mini_city):
     folder, run = netvlad
-    crn = ["aggregator=crn", "lr_factors.mask=10", "optimizer=sgd", "optimizer.lr=1e-3", "name=crn"]
+    crn = ["experiment=pitts30k_crn", "optimizer.lr=1e-3", "name=crn"]
     done = geoloc(folder, *TINY, f"data.path={mini_city}", *crn, f"checkpoint={run}", "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
     assert "clusters of" not in done.stderr  # those of the NetVLAD network are kept
@@ -43,6 +43,9 @@ def test_crn_starts_from_netvlad_with_rates_of_its_own(netvlad, mini_city):
     # One short epoch: what was taken over has moved a little only.
     moved = (now["net.aggregator.centroids"] - start["net.aggregator.centroids"]).abs().max()
     assert moved < 0.05
+    untrained = geoloc(folder, "task=test", "aggregator=crn", f"checkpoint={run}", f"test_folders=[{mini_city}]")
+    assert untrained.returncode == 2
+    assert "holds no CRN network but what one starts from" in untrained.stderr
     again = geoloc(folder, "task=test", f"checkpoint={mine}", f"test_folders=[{mini_city}]", "name=again")
     assert again.returncode == 0, again.stderr
     assert results_of(only_run(folder, "again"))["domains"]["mini"] | {"seconds": 0} == (
@@ -70,6 +73,13 @@ def test_whitening_is_fitted_stored_and_used_again(netvlad, mini_city):
     twice = geoloc(folder, *test, *pca, f"checkpoint={white}", "data=folder", f"data.path={mini_city}", "name=twice")
     assert twice.returncode == 2
     assert "error: whitening: the checkpoint's network has its whitening already" in twice.stderr
+    unsaid = geoloc(folder, *test, *pca, f"checkpoint={run}", "name=unsaid")
+    assert unsaid.returncode == 2
+    assert "whitening: is fitted on train images; name the data that the network was trained on" in unsaid.stderr
+    bare = geoloc(folder, *test, f"checkpoint={white / 'checkpoints' / 'best.ckpt'}", "name=bare")
+    assert bare.returncode == 0, bare.stderr
+    warnings = results_of(only_run(folder, "bare"))["warnings"]
+    assert any("is without the whitening that its run ended in" in warning for warning in warnings)
     more = geoloc(folder, *TINY, f"data.path={mini_city}", "whitening=pca", "whitening.dim=12", "name=more")
     assert more.returncode == 2
     assert "whitening.dim=12: must be below the number of train database images" in more.stderr
@@ -85,6 +95,7 @@ def test_a_network_written_for_the_benchmark_is_read_back(netvlad, mini_city, tm
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("--aggregation=netvlad --resize 64 64 --netvlad_clusters=4\n")
     names = torch.load(tmp_path / "best_model.pth", weights_only=True)["model_state_dict"]
     assert {
         "module.backbone.0.weight",

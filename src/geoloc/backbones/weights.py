@@ -15,6 +15,8 @@ from torch import nn
 from geoloc.backbones.files import read_state_dict
 from geoloc.errors import InputError
 
+log = logging.getLogger(__name__)
+
 
 def load_exactly(module: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
     """Load `state` into `module`; every name and shape must fit.
@@ -106,7 +108,8 @@ def download_timm(name: str, **options: Any) -> dict[str, torch.Tensor]:
     """
     import timm  # here and not above: a ResNet needs none of it
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are no news
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tries again and again for a minute
+    log.info("weights of %s: from timm's cache, or the network", name)
     try:
         return timm.create_model(name, pretrained=True, **options).state_dict()
     except (OSError, RuntimeError) as error:
