@@ -9,7 +9,7 @@ from typing import Any
 
 from geoloc.errors import InputError
 
-TASKS = ("train", "test")
+TASKS = ("train", "test", "check")
 SET_BY_US = (
     "logger",
     "callbacks",

@@ -4,11 +4,15 @@ import torch
 from mini import write_side
 from torch.utils.data import DataLoader
 
-from geoloc.data.augment import Chain, Noise
+from geoloc.data.augment.camera import SensorNoise
+from geoloc.data.augment.geometric import Flip
+from geoloc.data.augment.tuples import Augment
 from geoloc.data.datasets import Images, Triplets
 from geoloc.data.domains import folder
 from geoloc.data.images import read_image, resize, to_tensor
 from geoloc.data.overlap import same_photo
+
+NOISE = Augment([SensorNoise(shot=0.0, read=0.2)])
 
 
 @pytest.fixture
@@ -32,17 +36,46 @@ def test_a_tuple_is_query_positive_negatives(train):
 
 
 def test_only_the_query_is_augmented(train):
-    plain, night = (Triplets(train, (32, 32), step, seed=0) for step in (None, Chain([Noise([0.2, 0.2])])))
+    plain, night = (Triplets(train, (32, 32), step, seed=0) for step in (None, NOISE))
     for triplets in (plain, night):
         triplets.select(np.array([[0, 1, 2, 3]]), epoch=0)
     assert torch.equal(night[0][1:], plain[0][1:])
     assert not torch.equal(night[0][0], plain[0][0])
 
 
+@pytest.mark.parametrize(
+    ("images", "changed"), [(["positive"], [1]), (["negative"], [2, 3]), (["query", "negative"], [0, 2, 3])]
+)
+def test_roles(train, images, changed):
+    noisy = Augment([SensorNoise(shot=0.0, read=0.2)], images=images)
+    plain, night = (Triplets(train, (32, 32), step, seed=0) for step in (None, noisy))
+    for triplets in (plain, night):
+        triplets.select(np.array([[0, 1, 2, 2]]), epoch=0)
+    other = [number for number in range(4) if not torch.equal(night[0][number], plain[0][number])]
+    assert other == changed
+    if changed[-1] == 3:  # the same photo twice: each gets noise of its own
+        assert not torch.equal(night[0][2], night[0][3])
+
+
+def test_a_flip_is_of_the_whole_tuple_or_of_none(train):
+    plain, flips = (
+        Triplets(train, (32, 32), step, seed=0) for step in (None, Augment(shared=[Flip(p=0.5)], images=[]))
+    )
+    tuples = np.array([[query, 1, 2, 3] for query in range(6)] * 4)
+    flipped = set()
+    for epoch in range(4):
+        for triplets in (plain, flips):
+            triplets.select(tuples, epoch)
+        for straight, seen in zip(plain, flips, strict=False):
+            assert torch.equal(seen, straight) or torch.equal(seen, straight.flip(3))
+            flipped.add(torch.equal(seen, straight))
+    assert flipped == {True, False}
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_augmentation_depends_on_seed_epoch_and_query_only(train, workers):
     def load(seed, epoch, shuffle=False):
-        triplets = Triplets(train, (32, 32), Chain([Noise([0.2, 0.2])]), seed)
+        triplets = Triplets(train, (32, 32), NOISE, seed)
         triplets.select(np.array([[query, 0, 5, 6] for query in range(4)]), epoch)
         order = torch.Generator().manual_seed(9)
         batches = DataLoader(triplets, 2, shuffle=shuffle, num_workers=workers, generator=order)
@@ -53,13 +86,13 @@ def test_augmentation_depends_on_seed_epoch_and_query_only(train, workers):
     assert sorted(first.flatten(1).sum(1).tolist()) == sorted(load(0, 0, shuffle=True).flatten(1).sum(1).tolist())
     assert not torch.equal(first, load(0, 1))
     assert not torch.equal(first, load(1, 0))
-    alone = Triplets(train, (32, 32), Chain([Noise([0.2, 0.2])]), 0)
+    alone = Triplets(train, (32, 32), NOISE, 0)
     alone.select(np.array([[3, 0, 5, 6]]), 0)
     assert torch.equal(alone[0], first[3])
 
 
 def test_drawing_for_the_query_leaves_the_global_generator_alone(train):
-    triplets = Triplets(train, (32, 32), Chain([Noise([0.2, 0.2])]), seed=0)
+    triplets = Triplets(train, (32, 32), NOISE, seed=0)
     triplets.select(np.array([[0, 1, 2, 3]]), epoch=0)
     torch.manual_seed(5)
     expected = torch.rand(1)

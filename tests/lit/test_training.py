@@ -6,7 +6,8 @@ from mini import name_of, write_mini_city
 from pytorch_lightning.callbacks import Callback
 from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 
-from geoloc.data.augment import Chain, Exposure
+from geoloc.data.augment.color import Gamma
+from geoloc.data.augment.tuples import Augment
 from geoloc.errors import InputError
 from geoloc.lit.checkpoints import AtomicFiles, EpochTable, Patience, best_checkpoint, last_checkpoint
 from geoloc.lit.datamodule import clamp_workers
@@ -18,7 +19,7 @@ def run(city, tmp_path, epochs, ckpt=None, folder=None, full=False):
     """Train with augmentation, checkpoints and table; returns the network and the trainer."""
     folder = folder or tmp_path
     net = tiny_net(seed=0 if ckpt is None else 99)
-    data = tiny_data(city, augment=Chain([Exposure([0.3, 1.0], [0.5, 2.0], p=0.7)]), num_workers=2)
+    data = tiny_data(city, augment=Augment([Gamma([0.5, 2.0], [0.3, 1.0], p=0.7)]), num_workers=2)
     mining = miner(folder)
     if full:
         mining.miner = Full(4, 3, pool=5)

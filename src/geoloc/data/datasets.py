@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from geoloc.data.augment.tuples import Augment
 from geoloc.data.domains import Domain
 from geoloc.data.images import read_image, resize, to_tensor
-
-Augmentation = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Images(Dataset):
@@ -47,11 +46,11 @@ class Triplets(Dataset):
     Args:
         domain: The train domain.
         size: (height, width) in pixels.
-        augment: Applied to the query image only, before it is resized; None for no augmentation.
+        augment: Reads and augments a tuple; None for no augmentation.
         seed: With (epoch, query) it fixes every random draw of the augmentation, whatever the number of workers.
     """
 
-    def __init__(self, domain: Domain, size: tuple[int, int], augment: Augmentation | None, seed: int) -> None:
+    def __init__(self, domain: Domain, size: tuple[int, int], augment: Augment | None, seed: int) -> None:
         self.database = np.array([str(domain.database.path(row)) for row in range(len(domain.database))])
         self.queries = np.array([str(domain.queries.path(row)) for row in range(len(domain.queries))])
         self.size = size
@@ -76,11 +75,7 @@ class Triplets(Dataset):
     def __getitem__(self, index: int) -> torch.Tensor:
         """(2 + n, 3, H, W) uint8: query, positive, negatives."""
         query, *others = self.tuples[index].tolist()
-        anchor = to_tensor(read_image(self.queries[query]))
+        paths = [self.queries[query], *self.database[others]]
         if self.augment is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(np.random.SeedSequence([self.seed, self.epoch, query]).generate_state(1)[0]))
-                anchor = self.augment(anchor)
-        images = [resize(anchor, self.size)]
-        images += [resize(to_tensor(read_image(self.database[row])), self.size) for row in others]
-        return torch.stack(images)
+            return self.augment(paths, self.size, (self.seed, self.epoch, query))
+        return torch.stack([resize(to_tensor(read_image(path)), self.size) for path in paths])

@@ -11,7 +11,8 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from geoloc.data.datasets import Augmentation, Images, Triplets
+from geoloc.data.augment.tuples import Augment
+from geoloc.data.datasets import Images, Triplets
 from geoloc.data.domains import Domain
 from geoloc.data.overlap import same_photo
 from geoloc.errors import InputError
@@ -39,7 +40,7 @@ class PlaceDataModule(LightningDataModule):
         test: Test domains.
         image_size: (height, width) in pixels.
         radii: Metres: (train positives within, train negatives outside).
-        augment: For the query image of a tuple; None for none.
+        augment: Of training tuples; None for none.
         train_batch_size: Tuples.
         infer_batch_size: Images.
         num_workers: Loader processes; None: one a core.
@@ -53,7 +54,7 @@ class PlaceDataModule(LightningDataModule):
         test: Sequence[Domain],
         image_size: tuple[int, int],
         radii: tuple[float, float] = (10.0, 25.0),
-        augment: Augmentation | None = None,
+        augment: Augment | None = None,
         train_batch_size: int = 4,
         infer_batch_size: int = 16,
         num_workers: int | None = None,

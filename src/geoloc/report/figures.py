@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from PIL import Image, ImageOps
+from torchvision.transforms.v2.functional import to_pil_image
 
 from geoloc.data.images import read_image
 
@@ -44,3 +46,23 @@ def strip(
         left = tile[0] + 3 * gap + rank * (tile[0] + gap)
         row.paste(thumbnail(path, tile, RIGHT if right else WRONG), (left, 0))
     return row
+
+
+def contact_sheet(
+    rows: Sequence[Sequence[Image.Image | torch.Tensor]], tile: tuple[int, int] = (240, 180), gap: int = 6
+) -> Image.Image:
+    """Pictures in rows and columns, each scaled to fit its tile.
+
+    Args:
+        rows: PIL images, or (3, H, W) uint8 tensors.
+        tile: (width, height) of each in pixels.
+        gap: White pixels between them.
+    """
+    columns = max(map(len, rows))
+    sheet = Image.new("RGB", (columns * (tile[0] + gap) - gap, len(rows) * (tile[1] + gap) - gap), "white")
+    for down, row in enumerate(rows):
+        for right, picture in enumerate(row):
+            image = to_pil_image(picture) if isinstance(picture, torch.Tensor) else picture
+            fitted = ImageOps.pad(image, tile, color=(235, 235, 235))
+            sheet.paste(fitted, (right * (tile[0] + gap), down * (tile[1] + gap)))
+    return sheet

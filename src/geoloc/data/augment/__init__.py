@@ -1,0 +1,1 @@
+"""Augmentation of training tuples: `tuples` says which images get it, the other files hold the steps."""

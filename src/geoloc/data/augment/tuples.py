@@ -1,0 +1,85 @@
+"""Which images of a training tuple are augmented, and when; what is drawn depends on (seed, epoch, query) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from geoloc.data.augment.step import Chain, Change
+from geoloc.data.images import read_image, resize, to_tensor
+
+Role = Literal["query", "positive", "negative"]
+
+
+class Augment:
+    """Augmentation of training tuples; mining, validation and test never see it.
+
+    Args:
+        steps: One after the other, drawn anew for each image of `images`.
+        images: Which images of the tuple get `steps`: "query", "positive", "negative".
+        shared: Afterwards, drawn once and applied alike to all images of the tuple, such as a flip.
+        full_size: Apply `steps` to the photo as it is, before it is resized to the network's size. What a camera does
+            to each pixel, such as noise, belongs after; geometry loses less before.
+        twins: Maps the path of a photo to that of a translated one, or leaves it, before it is read; for the query.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Change] = (),
+        images: Sequence[Role] = ("query",),
+        shared: Sequence[Change] = (),
+        full_size: bool = False,
+        twins: Any = None,
+    ) -> None:
+        self.steps, self.shared = Chain(steps), Chain(shared)
+        self.images = frozenset(images)
+        self.full_size = full_size
+        self.twins = twins
+
+    def __call__(self, paths: Sequence[str], size: tuple[int, int], key: Sequence[int]) -> torch.Tensor:
+        """Read and augment a tuple.
+
+        Args:
+            paths: Of query, positive, negatives.
+            size: (height, width) of the result in pixels.
+            key: Numbers that fix all draws, such as (seed, epoch, query row).
+
+        Returns:
+            (2 + n, 3, height, width) uint8.
+        """
+        roles: list[Role] = ["query", "positive", *["negative"] * (len(paths) - 2)]  # type: ignore[list-item]
+        with torch.random.fork_rng(devices=[]):
+            images = [
+                self._image(*one, size, [*key, number]) for number, one in enumerate(zip(paths, roles, strict=True))
+            ]
+            if self.shared.steps:
+                images = [_seeded(key, self.shared, image) for image in images]
+        return torch.stack(images)
+
+    def _image(self, path: str, role: Role, size: tuple[int, int], key: Sequence[int]) -> torch.Tensor:
+        torch.manual_seed(_seed(key))
+        if self.twins is not None and role == "query":
+            path = self.twins(path)
+        image = to_tensor(read_image(path))
+        if role not in self.images or not self.steps.steps:
+            return resize(image, size)
+        if self.full_size:
+            return resize(in_floats(self.steps, image), size)
+        return in_floats(self.steps, resize(image, size))
+
+
+def in_floats(change: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor) -> torch.Tensor:
+    """Apply a change of float images from 0 to 1 to a uint8 image."""
+    return (change(image.float() / 255).clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _seeded(key: Sequence[int], change: Change, image: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(_seed(key))
+    return in_floats(change, image)
+
+
+def _seed(key: Sequence[int]) -> int:
+    return int(np.random.SeedSequence(list(key)).generate_state(1)[0])
