@@ -11,6 +11,7 @@ import pytest
 import torch
 from command_line import TINY, geoloc, only_run, results_of, start
 from mini import write_mini_city
+from PIL import Image
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +299,24 @@ def test_two_processes_give_the_recalls_of_one(tmp_path, mini_city, trained):
         [float(row.pop("distance")) for row in theirs], abs=2e-6
     )
     assert ours == theirs
+
+
+@pytest.mark.slow
+def test_two_processes_measure_each_photo_at_its_own_place(tmp_path, mini_city, trained):
+    """Five queries, so that the second process has fewer; the first of them is noted."""
+    _, run, _ = trained
+    city = tmp_path / "grey"
+    shutil.copytree(mini_city / "images/test", city / "images/test")
+    noted, *others, last = sorted((city / "images/test/queries").iterdir())
+    last.unlink()
+    noted.rename(noted.with_name(noted.name.replace("@@.jpg", "@rain@.jpg")))
+    for path, grey in zip(others, (0, 255, 255, 0), strict=True):
+        Image.new("RGB", (64, 64), (grey, grey, grey)).save(path)
+    arguments = ["task=test", f"checkpoint={run}", f"test_folders=[{city}]", "slices=brightness", "num_workers=0"]
+    done = geoloc(tmp_path, *arguments, "trainer=ddp", "trainer.accelerator=cpu")
+    assert done.returncode == 0, done.stderr
+    with (only_run(tmp_path) / "predictions" / "grey.csv").open() as file:
+        conditions = [row["condition"] for row in csv.DictReader(file) if row["rank"] == "1"]
+    assert conditions == ["rain", "night", "day", "day", "night"]
+    slices = results_of(only_run(tmp_path))["domains"]["grey"]["slices"]
+    assert {name: scores["queries"] for name, scores in slices.items()} == {"day": 2, "night": 2, "rain": 1}

@@ -76,7 +76,10 @@ def test_brightness_fills_in_what_is_not_noted(tmp_path, caplog):
         result, _ = sliced(city, tmp_path, "brightness")
     assert result.domain.queries.conditions.tolist() == ["day", "night", "night", "night", "day", "night"]
     assert {name: scores.queries for name, scores in result.slices.items()} == {"day": 2, "night": 4}
-    assert "mini: condition of 3 queries measured: 1 day, 2 night" in caplog.text
+    assert (
+        "mini: no note or table says the condition of 3 of 6 queries; by brightness 1 are day and 2 night"
+        in caplog.text
+    )
     assert "brightness" in result.seconds
 
 

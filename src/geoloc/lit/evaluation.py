@@ -184,9 +184,10 @@ class Evaluation:
         values = self._gather(values[own, None], len(conditions))[:, 0]
         measured = by_brightness(values)[conditions == ""].tolist()
         log.info(
-            "%s: condition of %d queries measured: %d day, %d night (the others have it from their note or table)",
+            "%s: no note or table says the condition of %d of %d queries; by brightness %d are day and %d night",
             domain.name,
             len(measured),
+            len(conditions),
             measured.count("day"),
             measured.count("night"),
         )
