@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 
 import pytest
 import torch
 from command_line import TINY, geoloc, only_run, results_of, start
 from mini import write_mini_city
+from PIL import Image
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def test_predictions_agree_with_the_recalls(trained):
     _, run, _ = trained
     with (run / "predictions" / "mini.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["query", "rank", "database", "distance", "meters", "correct"]
+    assert list(rows[0]) == ["query", "rank", "database", "distance", "meters", "correct", "condition"]
     assert len(rows) == 6 * 12
     recalls = results_of(run)["domains"]["mini"]["recalls"]
     for n in (1, 5):
@@ -66,6 +69,35 @@ def test_predictions_agree_with_the_recalls(trained):
         east = [float(row[key].split("@")[1]) for key in ("query", "database")]
         assert float(row["meters"]) == pytest.approx(abs(east[0] - east[1]), abs=0.01)
         assert (float(row["meters"]) <= 25) == (row["correct"] == "1")
+
+
+def test_recalls_by_condition(trained, mini_city, tmp_path):
+    """The mini city's six queries, three of them noted: day, night, night."""
+    _, run, _ = trained
+    city = tmp_path / "noted"
+    shutil.copytree(mini_city / "images/test", city / "images/test")
+    queries = sorted((city / "images/test/queries").iterdir())
+    for path, note in zip(queries, ("day", "night", "night_sideways", "", "query", ""), strict=True):
+        path.rename(path.with_name(path.name.replace("@@.jpg", f"@{note}@.jpg")))
+    done = geoloc(tmp_path, "task=test", f"checkpoint={run}", f"test_folders=[{city}]", "trainer=cpu", "num_workers=0")
+    assert done.returncode == 0, done.stderr
+    domain = results_of(only_run(tmp_path))["domains"]["noted"]
+    slices = domain["slices"]
+    assert {name: scores["queries"] for name, scores in slices.items()} == {"day": 1, "night": 2, "unknown": 3}
+    assert all(set(scores) == set(domain) - {"slices", "folders", "seconds"} for scores in slices.values())
+    with (only_run(tmp_path) / "predictions" / "noted.csv").open() as file:
+        first = [row for row in csv.DictReader(file) if row["rank"] == "1"]
+    assert [row["condition"] for row in first] == ["day", "night", "night", "", "", ""]
+    for name, scores in slices.items():
+        own = [row["correct"] == "1" for row in first if (row["condition"] or "unknown") == name]
+        assert scores["recalls"]["1"] == pytest.approx(100 * sum(own) / len(own))
+    table = [line.split() for line in done.stdout.splitlines()]
+    assert ["night", *(f"{value:.1f}" for value in slices["night"]["recalls"].values()), "2", "2"] in table
+    page = (only_run(tmp_path) / "report.html").read_text()
+    assert re.findall(r"<tr><td>(\w+)</td>", page[page.index("<th>condition</th>") :]) == ["day", "night", "unknown"]
+    # The whole domain's recalls are those of the city without notes.
+    assert results_of(run)["domains"]["mini"]["recalls"] == domain["recalls"]
+    assert results_of(run)["domains"]["mini"]["slices"] == {}
 
 
 def test_the_page_is_self_contained(trained):
@@ -267,3 +299,24 @@ def test_two_processes_give_the_recalls_of_one(tmp_path, mini_city, trained):
         [float(row.pop("distance")) for row in theirs], abs=2e-6
     )
     assert ours == theirs
+
+
+@pytest.mark.slow
+def test_two_processes_measure_each_photo_at_its_own_place(tmp_path, mini_city, trained):
+    """Five queries, so that the second process has fewer; the first of them is noted."""
+    _, run, _ = trained
+    city = tmp_path / "grey"
+    shutil.copytree(mini_city / "images/test", city / "images/test")
+    noted, *others, last = sorted((city / "images/test/queries").iterdir())
+    last.unlink()
+    noted.rename(noted.with_name(noted.name.replace("@@.jpg", "@rain@.jpg")))
+    for path, grey in zip(others, (0, 255, 255, 0), strict=True):
+        Image.new("RGB", (64, 64), (grey, grey, grey)).save(path)
+    arguments = ["task=test", f"checkpoint={run}", f"test_folders=[{city}]", "slices=brightness", "num_workers=0"]
+    done = geoloc(tmp_path, *arguments, "trainer=ddp", "trainer.accelerator=cpu")
+    assert done.returncode == 0, done.stderr
+    with (only_run(tmp_path) / "predictions" / "grey.csv").open() as file:
+        conditions = [row["condition"] for row in csv.DictReader(file) if row["rank"] == "1"]
+    assert conditions == ["rain", "night", "day", "day", "night"]
+    slices = results_of(only_run(tmp_path))["domains"]["grey"]["slices"]
+    assert {name: scores["queries"] for name, scores in slices.items()} == {"day": 2, "night": 2, "rain": 1}

@@ -6,7 +6,7 @@ position stops here and not in a recall figure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from geoloc.errors import InputError
 # Range of Universal Transverse Mercator coordinates in metres. Degrees (at most 180) lie far outside it.
 EASTING = (100_000.0, 900_000.0)
 NORTHING = (0.0, 10_000_000.0)
+UNKNOWN = "unknown"  # what tables call the condition of an image that has none
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class PlaceSet:
         zone: UTM zone of all positions, such as "17 north"; None if the data does not say.
         notes: (N,) str, free text such as "day" or "night"; empty where the data has none.
         shots: (N,) str, identifies one exposure (panorama id and time stamp); empty where the data has none.
+        conditions: (N,) str, one word such as "day" or "night"; empty where it is unknown.
         coordinates: "utm" (range is checked) or "local" (any metric frame).
 
     Raises:
@@ -45,13 +47,14 @@ class PlaceSet:
     zone: str | None = None
     notes: np.ndarray | None = None
     shots: np.ndarray | None = None
+    conditions: np.ndarray | None = None
     coordinates: Literal["utm", "local"] = "utm"
 
     def __post_init__(self) -> None:
         n = len(self.names)
         if n == 0:
             raise InputError(f"{self.root}: no images")
-        for field in ("notes", "shots"):
+        for field in ("notes", "shots", "conditions"):
             if getattr(self, field) is None:
                 object.__setattr__(self, field, np.full(n, ""))
             elif len(getattr(self, field)) != n:
@@ -93,11 +96,8 @@ class PlaceSet:
 
     def select(self, rows: np.ndarray) -> PlaceSet:
         """The images of `rows` ((M,) int64 or (N,) bool) with all that belongs to them, in that order."""
-        assert self.notes is not None
-        assert self.shots is not None
-        return PlaceSet(
-            self.root, self.names[rows], self.xy[rows], self.zone, self.notes[rows], self.shots[rows], self.coordinates
-        )
+        columns = ("names", "xy", "notes", "shots", "conditions")
+        return replace(self, **{column: getattr(self, column)[rows] for column in columns})
 
 
 def _examples(names: np.ndarray, at_most: int = 3) -> str:

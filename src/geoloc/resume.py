@@ -22,6 +22,7 @@ MAY_CHANGE = (
     "num_workers",
     "patience",
     "saved_predictions",
+    "slices",
     "test_folders",
     "trainer.accelerator",
     "trainer.devices",

@@ -33,6 +33,7 @@ class Settings(BaseModel, extra="forbid"):
     patience: int = Field(ge=1)
     saved_predictions: int = Field(ge=1)
     keep_descriptors: bool
+    slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]
     queries_folder: str
     val_folder: str | None

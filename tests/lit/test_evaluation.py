@@ -1,12 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from mini import write_mini_city
+from PIL import Image
 from pytorch_lightning.callbacks import Callback
 from tiny import tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.data.augment.color import Brightness
 from geoloc.data.augment.tuples import Augment
 from geoloc.errors import InputError
+from geoloc.index.exact import Exact
+from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.store import DescriptorStore
 
 
@@ -34,6 +40,48 @@ def test_recalls_equal_a_slow_evaluation(tiny, tmp_path):
     assert (result.scores.queries, result.scores.answerable, result.scores.database) == (6, 6, 12)
     assert result.predictions.ids.shape == (6, 5)
     assert not (tmp_path / "descriptors").exists()
+
+
+def sliced(city, tmp_path, slices):
+    """The result of the mini city's queries when three of them are noted: day, night, night; and what was logged."""
+    data = tiny_data(city)
+    (domain,) = data.domains["test"]
+    conditions = np.array(["day", "night", "night", "", "", ""])
+    data.domains["test"] = [replace(domain, queries=replace(domain.queries, conditions=conditions))]
+    evaluation = Evaluation(Exact(), [1, 5], 25.0, 5, tmp_path / "descriptors", slices)
+    module = tiny_module(tiny_net(), tmp_path, evaluation=evaluation)
+    trainer = tiny_trainer(tmp_path, [])
+    trainer.test(module, datamodule=data, verbose=False)
+    return module.results["mini"], {key: float(value) for key, value in trainer.callback_metrics.items()}
+
+
+def test_slices_are_the_recalls_of_their_queries(mini_city, tmp_path):
+    result, logged = sliced(mini_city, tmp_path, "note")
+    hit = [bool({place * 2, place * 2 + 1} & set(ids[:1].tolist())) for place, ids in enumerate(result.predictions.ids)]
+    assert {name: scores.recalls[1] for name, scores in result.slices.items()} == {
+        "day": pytest.approx(100 * hit[0]),
+        "night": pytest.approx(50 * sum(hit[1:3])),
+        "unknown": pytest.approx(100 * sum(hit[3:]) / 3),
+    }
+    assert [scores.queries for scores in result.slices.values()] == [1, 2, 3]
+    assert logged["test/mini/night/R1"] == pytest.approx(result.slices["night"].recalls[1])
+    assert sliced(mini_city, tmp_path, "none")[0].slices == {}
+
+
+def test_brightness_fills_in_what_is_not_noted(tmp_path, caplog):
+    city = write_mini_city(tmp_path / "mini")
+    queries = sorted((city / "images/test/queries").iterdir())
+    for path, grey in zip(queries, (0, 255, 255, 0, 255, 84), strict=True):
+        Image.new("RGB", (64, 64), (grey, grey, grey)).save(path)
+    with caplog.at_level("INFO", "geoloc"):
+        result, _ = sliced(city, tmp_path, "brightness")
+    assert result.domain.queries.conditions.tolist() == ["day", "night", "night", "night", "day", "night"]
+    assert {name: scores.queries for name, scores in result.slices.items()} == {"day": 2, "night": 4}
+    assert (
+        "mini: no note or table says the condition of 3 of 6 queries; by brightness 1 are day and 2 night"
+        in caplog.text
+    )
+    assert "brightness" in result.seconds
 
 
 def test_descriptors_are_kept_if_asked_for(mini_city, tmp_path):

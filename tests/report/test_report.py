@@ -31,6 +31,7 @@ def test_predictions_by_hand(mini_city, tmp_path):
         "distance": "0.500000",
         "meters": "2.00",
         "correct": "1",
+        "condition": "",
     }
     assert (rows[1]["rank"], rows[1]["meters"], rows[1]["correct"]) == ("2", "502.00", "0")
     assert len(rows) == 12

@@ -5,7 +5,7 @@ Two ways to give positions:
   `@UTM_east@UTM_north@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@timestamp@note@.jpg`
   (fields 1 and 2 are required; read from the base name alone, so an @ in a folder's name does no harm);
 - a table beside the folder (`database.csv` for `database/`) with a column `path` (relative to the folder) and columns
-  `east,north` (metres) or `lat,lon` (degrees), optionally `note`.
+  `east,north` (metres) or `lat,lon` (degrees), optionally `note` and `condition`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Literal
 
 import numpy as np
 
+from geoloc.data.conditions import of_note
 from geoloc.data.images import EXTENSIONS
 from geoloc.data.tables import read_table
 from geoloc.errors import InputError
@@ -119,13 +120,15 @@ def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "loc
     zone = zones[-1] if zones else None  # the one that says most; some names may lack the band letter, or the zone
     if not all(same_zone(zone, other) for other in zones):
         raise InputError(f"{folder}: images in several UTM zones ({', '.join(sorted(zones))}); split the set")
+    notes = [_field(parts, 14) for parts in fields]
     return PlaceSet(
         root=folder,
         names=np.array(names),
         xy=np.array(positions, dtype=np.float64),
         zone=zone,
-        notes=np.array([_field(parts, 14) for parts in fields]),
+        notes=np.array(notes),
         shots=np.array([_shot(parts) for parts in fields]),
+        conditions=np.array([of_note(note) for note in notes]),
         coordinates=coordinates,
     )
 

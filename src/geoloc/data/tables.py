@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import utm
 
+from geoloc.data.conditions import of_cell, of_note
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
 
@@ -24,7 +25,7 @@ def read_table(
     """Read the positions of a folder's images.
 
     Args:
-        table: CSV in UTF-8; `path` is relative to `folder`; a column `note` is kept.
+        table: CSV in UTF-8; `path` is relative to `folder`; the columns `note` and `condition` are kept.
         folder: Of the images.
         names: The images that are there, relative to `folder`.
         coordinates: See `geoloc.places.PlaceSet`.
@@ -52,6 +53,7 @@ def read_table(
         xy=xy,
         zone=zone if keys == ("lat", "lon") else None,
         notes=np.array([row.get("note") or "" for row in rows]),
+        conditions=np.array([_condition(row, table) for row in rows]),
         coordinates=coordinates,
     )
 
@@ -79,6 +81,14 @@ def _rows(table: Path) -> tuple[list[dict[str, str]], tuple[str, str]]:
             )
         row["path"] = posixpath.normpath(row["path"] or "")
     return sorted(rows, key=lambda row: row["path"]), keys
+
+
+def _condition(row: dict[str, str], table: Path) -> str:
+    """What the column `condition` says, else the note."""
+    try:
+        return of_cell(row.get("condition", "")) or of_note(row.get("note", ""))
+    except InputError as error:
+        raise InputError(f"{table}: the row {row['path']}: {error}") from None
 
 
 def _to_utm(latlon: np.ndarray, zone: str | None, table: Path) -> tuple[np.ndarray, str]:

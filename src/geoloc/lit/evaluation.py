@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from geoloc.data.conditions import by_brightness, measure
 from geoloc.data.domains import Domain
+from geoloc.data.progress import progress_bar
 from geoloc.evaluate.recall import hits_at_n, score
+from geoloc.evaluate.slices import score_slices
 from geoloc.index.exact import Exact
 from geoloc.lit.metrics import RecallAtN
 from geoloc.lit.store import DescriptorStore
 from geoloc.places import Neighbours
 from geoloc.predictions import Descriptors, Predictions, Scores
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Result:
         predictions: Of all queries.
         scores: Recalls with their counts.
         seconds: Wall time of each stage.
+        slices: Scores of the queries of each condition; empty if there are no two.
     """
 
     domain: Domain
@@ -36,6 +44,7 @@ class Result:
     predictions: Predictions
     scores: Scores
     seconds: dict[str, float]
+    slices: dict[str, Scores] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,14 +65,26 @@ class Evaluation:
         radius: Metres within which a prediction is correct.
         predictions: Predictions wanted for each query; never fewer than the largest recall value.
         folder: Where descriptors lie meanwhile.
+        slices: Whence the conditions by which test domains are scored in slices: the "note" (or the table) that came
+            with the photos, or besides the "brightness" of the photos where that says nothing; "none": no slices.
     """
 
-    def __init__(self, index: Exact, recall_values: list[int], radius: float, predictions: int, folder: Path) -> None:
+    def __init__(
+        self,
+        index: Exact,
+        recall_values: list[int],
+        radius: float,
+        predictions: int,
+        folder: Path,
+        slices: Literal["note", "brightness", "none"] = "note",
+    ) -> None:
         self.index = index
         self.recall_values = recall_values
         self.radius = radius
         self.k = max(*recall_values, predictions)
         self.folder = folder
+        self.slices = slices
+        self.stage = ""
         self.open: list[_Open] = []
         self.clock = 0.0
 
@@ -75,6 +96,7 @@ class Evaluation:
     def start(self, stage: str) -> None:
         """Open a store for each domain of "val" or "test"."""
         self.open = []
+        self.stage = stage
         self.clock = time.perf_counter()
         # A sanity check or a development run sees a few images of a domain; such a part is never scored.
         if self.trainer.sanity_checking or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -126,19 +148,58 @@ class Evaluation:
             len(item.domain.database),
             self.radius,
         )
-        return Result(item.domain, positives, self._gather(found, len(positives)), scores, seconds)
+        queries = len(positives)
+        predictions = Predictions(
+            self._gather(found.ids, queries), self._gather(found.distances, queries), found.database_size
+        )
+        result = Result(item.domain, positives, predictions, scores, seconds)
+        return result if self.stage != "test" or self.slices == "none" else self._slice(result, own)
 
-    def _gather(self, own: Predictions, queries: int) -> Predictions:
-        """Predictions of all processes in the order of the queries; process r holds queries r, r + world, ..."""
+    def _slice(self, result: Result, own: np.ndarray) -> Result:
+        """Add the scores of each condition's queries; `own` ((n,) int64) are the queries of this process."""
+        conditions = result.domain.queries.conditions
+        assert conditions is not None
+        if self.slices == "brightness" and (conditions == "").any():
+            start = time.perf_counter()
+            conditions = self._measure(result.domain, conditions, own)
+            queries = replace(result.domain.queries, conditions=conditions)
+            seconds = {**result.seconds, "brightness": time.perf_counter() - start}
+            result = replace(result, domain=replace(result.domain, queries=queries), seconds=seconds)
+        slices = score_slices(
+            hits_at_n(result.predictions.ids, result.positives, self.recall_values),
+            result.positives.counts > 0,
+            conditions,
+            self.recall_values,
+            len(result.domain.database),
+            self.radius,
+        )
+        return replace(result, slices=slices)
+
+    def _measure(self, domain: Domain, conditions: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """(Q,) str conditions: those that are known, else by the photo's brightness; each process measures its own."""
+        unknown = own[conditions[own] == ""]
+        values = np.zeros(len(conditions), np.float32)
+        with progress_bar(f"{domain.name}: brightness", shown=self.trainer.is_global_zero) as advance:
+            values[unknown] = measure([domain.queries.path(int(row)) for row in unknown], advance)
+        values = self._gather(values[own, None], len(conditions))[:, 0]
+        measured = by_brightness(values)[conditions == ""].tolist()
+        log.info(
+            "%s: no note or table says the condition of %d of %d queries; by brightness %d are day and %d night",
+            domain.name,
+            len(measured),
+            len(conditions),
+            measured.count("day"),
+            measured.count("night"),
+        )
+        return np.where(conditions == "", by_brightness(values), conditions)
+
+    def _gather(self, own: np.ndarray, queries: int) -> np.ndarray:
+        """(Q, k) values of all processes in the order of the queries; process r holds queries r, r + world, ..."""
         world = self.trainer.world_size
         if world == 1:
             return own
-        width = -(-queries // world)
-        together = []
-        for values in (own.ids, own.distances):
-            padded = np.zeros((width, values.shape[1]), values.dtype)
-            padded[: len(values)] = values
-            tensor = torch.from_numpy(padded).to(self.trainer.strategy.root_device)
-            gathered = self.trainer.strategy.all_gather(tensor)  # (world, width, k)
-            together.append(gathered.transpose(0, 1).flatten(0, 1)[:queries].cpu().numpy())
-        return Predictions(together[0], together[1], own.database_size)
+        padded = np.zeros((-(-queries // world), own.shape[1]), own.dtype)
+        padded[: len(own)] = own
+        tensor = torch.from_numpy(padded).to(self.trainer.strategy.root_device)
+        gathered = self.trainer.strategy.all_gather(tensor)  # (world, width, k)
+        return gathered.transpose(0, 1).flatten(0, 1)[:queries].cpu().numpy()

@@ -128,6 +128,9 @@ class PlaceModule(pl.LightningModule):
         for result in results:
             for n, recall in result.scores.recalls.items():
                 self.log(f"{stage}/{result.domain.name}/R{n}", recall)
+            for condition, scores in result.slices.items():
+                for n, recall in scores.recalls.items():
+                    self.log(f"{stage}/{result.domain.name}/{condition}/R{n}", recall)
         return results
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

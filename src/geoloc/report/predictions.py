@@ -10,11 +10,13 @@ import numpy as np
 from geoloc.data.domains import Domain
 from geoloc.predictions import Predictions
 
-COLUMNS = ("query", "rank", "database", "distance", "meters", "correct")
+COLUMNS = ("query", "rank", "database", "distance", "meters", "correct", "condition")
 
 
 def write_predictions(path: Path, domain: Domain, predictions: Predictions, correct: np.ndarray) -> None:
-    """Write one line a prediction: relative paths, rank from 1, L2 distance of descriptors, metres, 1 if correct.
+    """Write one line a prediction.
+
+    Relative paths, rank from 1, L2 distance of descriptors, metres, 1 if correct, the query's condition (or nothing).
 
     Args:
         path: Of the file; its folder is made.
@@ -22,6 +24,8 @@ def write_predictions(path: Path, domain: Domain, predictions: Predictions, corr
         predictions: Of all its queries.
         correct: (Q, k) bool.
     """
+    conditions = domain.queries.conditions
+    assert conditions is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     meters = np.linalg.norm(domain.queries.xy[:, None] - domain.database.xy[predictions.ids], axis=2)  # (Q, k)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -37,5 +41,6 @@ def write_predictions(path: Path, domain: Domain, predictions: Predictions, corr
                         f"{predictions.distances[query, rank]:.6f}",
                         f"{meters[query, rank]:.2f}",
                         int(correct[query, rank]),
+                        conditions[query],
                     )
                 )

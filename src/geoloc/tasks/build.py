@@ -178,6 +178,7 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
             radius=cfg["radius"]["eval"],
             predictions=cfg["saved_predictions"],
             folder=job.folder / "descriptors",
+            slices=cfg["slices"],
         ),
         monitor=cfg["monitor"],
         keep_descriptors=cfg["keep_descriptors"],

@@ -18,6 +18,7 @@ from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
 from geoloc.evaluate.recall import correct
 from geoloc.lit.evaluation import Result
 from geoloc.net import DescriptorNet
+from geoloc.predictions import Scores
 from geoloc.report.predictions import write_predictions
 from geoloc.tasks.job import Job
 
@@ -86,11 +87,18 @@ def _git_state() -> str | None:
     return done.stdout.strip() or None
 
 
-def domain_facts(result: Result) -> dict[str, Any]:
-    """One entry of the `domains` part of results.json."""
-    facts = asdict(result.scores)
+def score_facts(scores: Scores) -> dict[str, Any]:
+    """Scores as JSON has them, whose keys are strings."""
+    facts = asdict(scores)
     for key in ("recalls", "recalls_answerable", "ci95"):
         facts[key] = {str(n): value for n, value in facts[key].items()}
+    return facts
+
+
+def domain_facts(result: Result) -> dict[str, Any]:
+    """One entry of the `domains` part of results.json."""
+    facts = score_facts(result.scores)
+    facts["slices"] = {condition: score_facts(scores) for condition, scores in result.slices.items()}
     facts["folders"] = {side: str(getattr(result.domain, side).root.resolve()) for side in ("database", "queries")}
     facts["seconds"] = {stage: round(value, 3) for stage, value in result.seconds.items()}
     return facts
@@ -148,7 +156,7 @@ def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], s
 
 
 def recall_table(results: dict[str, Result]) -> str:
-    """The table on the console: recalls of each domain with the counts that they rest on."""
+    """The table on the console: recalls of each domain, and of its slices, with the counts that they rest on."""
     rows = [["domain", *(f"R@{n}" for n in _ns(results)), "queries", "answerable", "database"]]
     for name, result in results.items():
         scores = result.scores
@@ -157,6 +165,9 @@ def recall_table(results: dict[str, Result]) -> str:
         if scores.answerable < scores.queries:
             answerable = (f"{value:.1f}" for value in scores.recalls_answerable.values())
             rows.append(["  of the answerable", *answerable, str(scores.answerable), "", ""])
+        for condition, part in result.slices.items():
+            recalls = (f"{value:.1f}" for value in part.recalls.values())
+            rows.append([f"  {condition}", *recalls, str(part.queries), str(part.answerable), ""])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
