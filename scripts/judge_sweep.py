@@ -21,7 +21,6 @@ from tqdm import tqdm
 from geoloc.errors import InputError
 from geoloc.report.study import write_study
 from geoloc.report.sweep import SweepJob, read_jobs
-from geoloc.tasks.results import read_results
 
 
 def judged(sweep: Path, data: Path) -> dict[str, dict[str, float]]:
@@ -30,18 +29,15 @@ def judged(sweep: Path, data: Path) -> dict[str, dict[str, float]]:
     Raises:
         InputError: Another folder of the same name was judged there.
     """
+    folder = sweep / "judged" / data.name
     found = {}
-    for config in sorted((sweep / "judged" / data.name).glob("*/.hydra/config.yaml")):
-        asked = yaml.safe_load(config.read_text(encoding="utf-8"))
+    for job in read_jobs(folder) if folder.is_dir() else []:
+        if job.status != "finished":
+            continue
+        asked = yaml.safe_load((folder / job.name / ".hydra" / "config.yaml").read_text(encoding="utf-8"))
         if asked["test_folders"] != [str(data)]:
-            raise InputError(
-                f"{config.parents[2]}: holds what {asked['test_folders'][0]} gave; move it away to judge {data}"
-            )
-        results = read_results(config.parents[1])
-        if results.get("status") == "finished":
-            (facts,) = results["domains"].values()
-            recalls = {f"{data.name}/R{n}": float(value) for n, value in facts["recalls"].items()}
-            found[Path(asked["checkpoint"]).name] = recalls
+            raise InputError(f"{folder}: holds what {asked['test_folders'][0]} gave; move it away to judge {data}")
+        found[Path(asked["checkpoint"]).name] = job.recalls
     return found
 
 
@@ -60,10 +56,13 @@ def judge(sweep: Path, data: Path, names: list[str], overrides: list[str]) -> in
         subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process,
         tqdm(total=len(names), desc=data.name, unit="network") as bar,
     ):
-        while process.poll() is None:
+        running = True
+        while running:
             time.sleep(0.5)
-            bar.update(len(judged(sweep, data).keys() & set(names)) - bar.n)
-        bar.update(len(judged(sweep, data).keys() & set(names)) - bar.n)
+            running = process.poll() is None  # before counting, so that the last one is counted too
+            more = len(judged(sweep, data).keys() & set(names)) - bar.n
+            if more:
+                bar.update(more)
     return process.returncode
 
 
