@@ -100,7 +100,7 @@ def _of_settings(content: dict[str, Any]) -> list[str]:
     try:
         Settings.model_validate(content, strict=True)
     except ValidationError as error:
-        return [_line(item, list(Settings.model_fields)) for item in error.errors()]
+        return list(dict.fromkeys(_line(item, list(Settings.model_fields)) for item in error.errors()))
     return []
 
 
@@ -111,6 +111,8 @@ def _line(item: Any, known: list[str]) -> str:
         return f"{key}: no such key{did_you_mean(key, known)}"
     if key.startswith("image_size"):
         return "image_size: must be [height, width] in whole pixels, such as [480, 640]"
+    if key.startswith("baseline"):
+        return f"baseline: must be KEY=VALUE or a list of such, not {item['input']!r}"
     return f"{key}: {_lower(item['msg'])}, not {item['input']!r}"
 
 
