@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -142,14 +143,20 @@ def test_without_the_plugin_the_line_says_what_to_install(tmp_path):
 
 @pytest.mark.slow
 def test_a_study_from_sweep_to_judgement_elsewhere(tmp_path, hard_city):
-    typed = ["aug=none,night", "seed=0,1", f"data.path={hard_city}", "baseline='aug=none'"]
+    typed = ["experiment=night_study", "backbone=resnet18", "aug=night,none", "seed=0,1", f"data.path={hard_city}"]
     done = geoloc(tmp_path, "-m", *BASE, *typed)
     assert done.returncode == 0, done.stderr
-    sweep = only_run(tmp_path)
-    none, night = rows_of(sweep / "study.csv")
+    sweep = only_run(tmp_path, "night_study")
+    before = (sweep / "study.csv").read_text()
+    results = results_of(sweep / "0")
+    (sweep / "0" / "results.json").write_text(json.dumps({**results, "status": "interrupted", "domains": {}}))
+    done = geoloc(tmp_path, f"resume={sweep / '0'}")
+    assert done.returncode == 0, done.stderr
+    assert (sweep / "study.csv").read_text() == before
+    night, none = rows_of(sweep / "study.csv")
     recalls = [results_of(sweep / str(job))["domains"]["hard"]["recalls"]["1"] for job in range(4)]
-    assert float(none["hard/R1"]) == pytest.approx((recalls[0] + recalls[1]) / 2, abs=1e-4)
-    difference = (recalls[2] - recalls[0] + recalls[3] - recalls[1]) / 2
+    assert float(none["hard/R1"]) == pytest.approx((recalls[2] + recalls[3]) / 2, abs=1e-4)
+    difference = (recalls[0] - recalls[2] + recalls[1] - recalls[3]) / 2
     assert float(night["hard/R1_difference"]) == pytest.approx(difference, abs=1e-4)
     assert (night["seeds"], night["pairs"]) == ("2", "2")
     assert "- baseline: aug=none\n" in (sweep / "study.md").read_text()
@@ -159,7 +166,7 @@ def test_a_study_from_sweep_to_judgement_elsewhere(tmp_path, hard_city):
     done = subprocess.run([*command, "--set", "num_workers=0"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "far, far: 4 networks to judge, 0 judged already" in done.stdout
-    none, night = rows_of(sweep / "study_far, far.csv")
+    night, none = rows_of(sweep / "study_far, far.csv")
     (domain,) = {key.rpartition("/R")[0] for key in none if key.endswith("/R1")}
     judged = {
         yaml.safe_load((run / ".hydra" / "config.yaml").read_text())["checkpoint"]: results_of(run)["domains"][domain]
@@ -167,7 +174,7 @@ def test_a_study_from_sweep_to_judgement_elsewhere(tmp_path, hard_city):
         if run.is_dir()
     }
     ours = [judged[str(sweep / str(job))]["recalls"]["1"] for job in range(4)]
-    assert float(night[f"{domain}/R1"]) == pytest.approx((ours[2] + ours[3]) / 2, abs=1e-4)
+    assert float(night[f"{domain}/R1"]) == pytest.approx((ours[0] + ours[1]) / 2, abs=1e-4)
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "far, far: 0 networks to judge, 4 judged already" in again.stdout
     twin = write_hard_city(tmp_path / "another" / "far, far")
@@ -194,3 +201,20 @@ def test_a_search_maximises_the_validation_recall_and_is_continued(tmp_path, har
     assert len({trial.params["lr_scale"] for trial in trials}) == 4
     found = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
     assert found["best_value"] == pytest.approx(max(best))
+
+
+@needs_plugin
+@pytest.mark.slow
+def test_a_search_over_the_night_augmentation(tmp_path, hard_city):
+    typed = ["hparams_search=night_augmentation", f"val_folder={hard_city}", f"data.path={hard_city}"]
+    done = geoloc(tmp_path, "-m", *BASE, *typed, "hydra.sweeper.n_trials=1")
+    assert done.returncode == 0, done.stderr
+    found = yaml.safe_load((only_run(tmp_path) / "optimization_results.yaml").read_text())["best_params"]
+    cfg = yaml.safe_load((only_run(tmp_path) / "0" / ".hydra" / "config.yaml").read_text())
+    steps = cfg["aug"]["steps"]
+    assert found == {
+        "aug.steps.0.gain.0": steps[0]["gain"][0],
+        "aug.steps.0.p": steps[0]["p"],
+        "aug.steps.3.p": steps[3]["p"],
+        "aug.steps.4.sigma.1": steps[4]["sigma"][1],
+    }

@@ -105,7 +105,7 @@ def _find_baselines(rows: list[Row], wanted: object) -> str:
     Returns:
         One line: what the baseline is, or why there is none.
     """
-    if wanted is None:
+    if not wanted:
         for row in rows:
             row.baseline = rows[0]
         return f"baseline: the first combination, {_typed(rows[0].keys) or 'which is the only one so far'}"
