@@ -40,3 +40,11 @@ def write_mini_city(root: Path, places: int = 6) -> Path:
         write_side(root / "images" / split / "database", [east + shift for east in at for shift in (0, 4)], noise=1)
         write_side(root / "images" / split / "queries", [east + 2 for east in at], noise=100)
     return root
+
+
+def write_hard_city(root: Path, places: int = 8) -> Path:
+    """Like the mini city, but queries look like no place, so that recall is neither 0 nor 100 but a matter of luck."""
+    write_mini_city(root, places)
+    for number, path in enumerate(sorted(root.glob("images/*/queries/*.jpg"))):
+        write_image(path, seed=9_000_000 + number)
+    return root

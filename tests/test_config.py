@@ -22,7 +22,9 @@ NEEDED = {
     ("aggregator", "cls"): ["backbone=vit", "image_size=[224,224]"],
     ("aggregator", "crn"): ["task=test"],
     ("experiment", "pitts30k_crn"): ["task=test"],
+    ("hparams_search", "night_augmentation"): ["val_folder=somewhere"],
 }
+OPTUNA = ("optuna", "night_augmentation")  # these need the extra `sweep`
 # Another loss than that of the yaml.
 PML = ["loss=metric_learning", "~loss.loss.margin"]
 
@@ -37,6 +39,7 @@ def composed():
             cfg = compose("config", list(overrides), return_hydra_config=True)
             with open_dict(cfg):
                 cfg.hydra.runtime.output_dir = "out"
+                cfg.hydra.mode = "MULTIRUN" if cfg.hydra.sweeper.params else "RUN"
             HydraConfig.instance().set_config(cfg)
             with open_dict(cfg):
                 del cfg["hydra"]
@@ -48,6 +51,8 @@ def composed():
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_of_every_group_composes(composed, group, choice):
+    if choice in OPTUNA:
+        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     typed = f"domains@test=[{choice}]" if group == "domains" else f"{group}={choice}"
     expected = []
     if choice == "gpu" and not torch.cuda.is_available():

@@ -14,6 +14,7 @@ from hydra.core.default_element import GroupDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -62,6 +63,9 @@ def problems(cfg: DictConfig) -> list[str]:
     Args:
         cfg: The composed config.
     """
+    study = _of_mode(cfg)
+    if study:
+        return study
     missing = [key for key, value in flat(OmegaConf.to_container(cfg)).items() if value == "???"]
     if missing:
         return [f"{key}: must be given, such as {key}=VALUE" for key in missing]
@@ -72,14 +76,31 @@ def problems(cfg: DictConfig) -> list[str]:
     found = _of_settings(content)
     for path, node in nodes(content):
         found += _of_node(path, node)
-    return found or of_combinations(content, instantiate)
+    return found or _of_lr(cfg, content) or of_combinations(content, instantiate)
+
+
+def _of_mode(cfg: DictConfig) -> list[str]:
+    """A study that is started as a single run. Its jobs are resumed one by one."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode == RunMode.MULTIRUN or not hydra_config.sweeper.get("params") or cfg.resume:
+        return []
+    command = " ".join(hydra_config.overrides.task)
+    return [f"{command}: is a study of several runs; start it with -m: python -m geoloc.run -m {command}"]
+
+
+def _of_lr(cfg: DictConfig, content: dict[str, Any]) -> list[str]:
+    """`lr_scale` beside a learning rate that does not follow it."""
+    rate = OmegaConf.to_container(cfg.optimizer, resolve=False).get("lr")  # type: ignore[union-attr]
+    if content["lr_scale"] == 1 or "lr_scale" in str(rate):
+        return []
+    return ["lr_scale: has no effect, since optimizer.lr is given; leave one of them out"]
 
 
 def _of_settings(content: dict[str, Any]) -> list[str]:
     try:
         Settings.model_validate(content, strict=True)
     except ValidationError as error:
-        return [_line(item, list(Settings.model_fields)) for item in error.errors()]
+        return list(dict.fromkeys(_line(item, list(Settings.model_fields)) for item in error.errors()))
     return []
 
 
@@ -90,6 +111,8 @@ def _line(item: Any, known: list[str]) -> str:
         return f"{key}: no such key{did_you_mean(key, known)}"
     if key.startswith("image_size"):
         return "image_size: must be [height, width] in whole pixels, such as [480, 640]"
+    if key.startswith("baseline"):
+        return f"baseline: must be KEY=VALUE or a list of such, not {item['input']!r}"
     return f"{key}: {_lower(item['msg'])}, not {item['input']!r}"
 
 

@@ -38,6 +38,8 @@ def one_line(error: BaseException) -> str:
         return f"{error.override}: cannot be read; put the value in quotes, such as \"key='value with (signs) = '\""
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        if (group, choice) == ("hydra/sweeper", "optuna"):
+            return "hydra/sweeper=optuna: the plug-in is not installed: pip install -e '.[sweep]'"
         there = ", ".join(error.options)
         return f"{group}={choice}: no such choice; there are {there}{did_you_mean(choice, error.options)}"
     text = f"{error}\n{error.__cause__ or ''}"

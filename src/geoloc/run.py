@@ -67,8 +67,29 @@ def new_folder(wanted: str) -> str:
             return str(folder)
 
 
+def new_job(sweep: str, wanted: int) -> int:
+    """Make the folder of a sweep's next job: number `wanted`, or the next that is free if the sweep is continued.
+
+    Args:
+        sweep: The sweep's folder.
+        wanted: From 0.
+
+    Returns:
+        The number, which is the folder's name.
+    """
+    while True:
+        try:
+            (Path(sweep) / str(wanted)).mkdir(parents=True)
+        except FileExistsError:
+            wanted += 1
+        else:
+            return wanted
+
+
 # Cached by Hydra, so all processes and jobs of one command see the same folder.
 OmegaConf.register_new_resolver("new_folder", new_folder, use_cache=True)
+OmegaConf.register_new_resolver("new_job", new_job, use_cache=True)
+OmegaConf.register_new_resolver("times", lambda number, factor: number * factor)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
@@ -113,11 +134,13 @@ def _refuse(found: list[str]) -> None:
 
 
 def _update_leaderboard(folder: Path) -> None:
-    """Bring the leaderboard of the sweep that the job belongs to up to date; nothing to do for a single run."""
+    """Bring leaderboard and study of the sweep that the job belongs to up to date; nothing to do for a single run."""
     if HydraConfig.get().mode == RunMode.MULTIRUN or (folder.parent / "leaderboard.csv").is_file():
         from geoloc.report.leaderboard import write_leaderboard
+        from geoloc.report.study import write_study
 
         write_leaderboard(folder.parent)
+        write_study(folder.parent)
 
 
 def _job(cfg: DictConfig) -> Job:

@@ -41,6 +41,8 @@ class Settings(BaseModel, extra="forbid"):
     task: str
     unit_length: bool
     lr: dict[str, float]
+    lr_scale: float = Field(gt=0, allow_inf_nan=False)
+    baseline: str | list[str] | None
     lr_factors: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     pool: int = Field(ge=1)
     data: dict[str, Any]

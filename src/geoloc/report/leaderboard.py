@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-import yaml
+from geoloc.report.sweep import NO_RESULTS, read_jobs
 
 
 def write_leaderboard(sweep: Path) -> Path:
@@ -22,7 +21,12 @@ def write_leaderboard(sweep: Path) -> Path:
     Returns:
         The file. Columns: job, status, one for each typed key that is not the same in all, `<domain>/R<N>`.
     """
-    rows = [_row(folder) for folder in sorted(sweep.iterdir(), key=_number) if (folder / "results.json").is_file()]
+    rows: list[dict[str, Any]] = [
+        {"job": job.name, "status": job.status, **job.typed}
+        | {key: f"{value:.2f}" for key, value in job.recalls.items()}
+        for job in read_jobs(sweep)
+        if job.status != NO_RESULTS
+    ]
     rows.sort(key=_mean_first_recall, reverse=True)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     swept = [key for key in columns if key in ("job", "status") or len({row.get(key) for row in rows}) > 1]
@@ -45,18 +49,3 @@ def _mean_first_recall(row: dict[str, Any]) -> float:
     first = min((int(key.rpartition("/R")[2]) for key in recalls), default=0)
     values = [value for key, value in recalls.items() if key.endswith(f"/R{first}")]
     return sum(values) / len(values) if values else -1.0
-
-
-def _number(folder: Path) -> tuple[int, str]:
-    return (int(folder.name), "") if folder.name.isdigit() else (-1, folder.name)
-
-
-def _row(folder: Path) -> dict[str, Any]:
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    overrides = folder / ".hydra" / "overrides.yaml"
-    typed = yaml.safe_load(overrides.read_text(encoding="utf-8")) if overrides.is_file() else []
-    row = {"job": folder.name, "status": results["status"]}
-    row |= dict(override.split("=", 1) for override in typed or [] if "=" in override)
-    for name, domain in results.get("domains", {}).items():
-        row |= {f"{name}/R{n}": f"{value:.2f}" for n, value in domain["recalls"].items()}
-    return row

@@ -1,0 +1,75 @@
+"""What the jobs of a sweep were asked and what came out, read from their folders; and the sweep's files from that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+NO_RESULTS = "no results"
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One job of a sweep.
+
+    Attributes:
+        name: Of its folder.
+        status: As in results.json ("finished", "failed", ...), or `NO_RESULTS` if that is not there (yet).
+        error: What ended it; "" if nothing did.
+        typed: What it was asked, {dotted key: value} as typed.
+        seed: In use; "" if none was typed and the job did not get far enough to tell.
+        recalls: {"<domain>/R<N>": percent}.
+    """
+
+    name: str
+    status: str
+    error: str
+    typed: dict[str, str]
+    seed: str
+    recalls: dict[str, float]
+
+
+def read_jobs(sweep: Path) -> list[SweepJob]:
+    """All jobs that have begun, in the sweep's order.
+
+    Args:
+        sweep: The sweep's folder; each job has a folder in it.
+    """
+    folders = [path for path in sweep.iterdir() if (path / ".hydra").is_dir() or (path / "results.json").is_file()]
+    return [_read(folder) for folder in sorted(folders, key=_number)]
+
+
+def recalls_of(results: dict[str, Any]) -> dict[str, float]:
+    """{"<domain>/R<N>": percent} of the content of a results.json."""
+    domains = results.get("domains", {})
+    return {f"{name}/R{n}": float(value) for name, facts in domains.items() for n, value in facts["recalls"].items()}
+
+
+def _number(folder: Path) -> tuple[int, str]:
+    return (int(folder.name), "") if folder.name.isdigit() else (-1, folder.name)
+
+
+def _read(folder: Path) -> SweepJob:
+    file, overrides = folder / "results.json", folder / ".hydra" / "overrides.yaml"
+    results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    asked = yaml.safe_load(overrides.read_text(encoding="utf-8")) if overrides.is_file() else []
+    typed = dict(override.split("=", 1) for override in asked or [] if "=" in override)
+    seed = results.get("environment", {}).get("seed", typed.get("seed", ""))
+    error, status = results.get("error", ""), results.get("status", NO_RESULTS)
+    return SweepJob(folder.name, status, error, typed, str(seed), recalls_of(results))
+
+
+def configured(sweep: Path, key: str) -> Any:
+    """Value of a top-level key in the config of the sweep's first job that has one; None if there is none.
+
+    Args:
+        sweep: The sweep's folder.
+        key: Such as "baseline".
+    """
+    configs = sorted(sweep.glob("*/.hydra/config.yaml"), key=lambda path: _number(path.parents[1]))
+    content = yaml.safe_load(configs[0].read_text(encoding="utf-8")) if configs else None
+    return content.get(key) if isinstance(content, dict) else None
