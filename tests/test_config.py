@@ -22,7 +22,6 @@ NEEDED = {
     ("aggregator", "cls"): ["backbone=vit", "image_size=[224,224]"],
     ("aggregator", "crn"): ["task=test"],
     ("experiment", "pitts30k_crn"): ["task=test"],
-    ("hparams_search", "night_augmentation"): ["val_folder=somewhere"],
 }
 OPTUNA = ("optuna", "night_augmentation")  # these need the extra `sweep`
 # Another loss than that of the yaml.
