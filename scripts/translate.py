@@ -17,7 +17,7 @@ import torch
 
 from geoloc.data.domains import SPLITS
 from geoloc.data.progress import progress_bar
-from geoloc.data.twins import DEFAULT_FOLDER, TRAIN
+from geoloc.data.twins import DEFAULT_FOLDER, TRAIN, check_folder
 from geoloc.errors import InputError
 from geoloc.translate.cache import fill, manifest_of
 from geoloc.translate.frames import translate_frame
@@ -57,8 +57,7 @@ def write_twins(given: argparse.Namespace) -> None:
             f"--split {given.split}: translations belong to training alone (scores on them would judge the generator);"
             " to look at some anyway, add --unscored"
         )
-    if Path(given.out).name != given.out or given.out in ("database", given.queries):
-        raise InputError(f"--out {given.out}: must be the name of a new folder in {split}")
+    check_folder(given.out, given.queries)
     if given.batch < 1:
         raise InputError(f"--batch {given.batch}: must be at least 1")
     size = _size(given.size)

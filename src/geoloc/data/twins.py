@@ -30,14 +30,14 @@ class Twins:
         queries: Name of the folder of the queries.
 
     Raises:
-        ValueError: A probability outside of 0..1, or a folder that is not the name of another folder.
+        ValueError: A probability outside of 0..1.
+        InputError: A folder that is not the name of another folder.
     """
 
     def __init__(self, p: float, folder: str = DEFAULT_FOLDER, queries: str = "queries") -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"p must lie in 0..1, not {p}")
-        if Path(folder).name != folder or folder == queries:
-            raise ValueError(f"folder must be the name of a folder beside {queries!r}, not {folder!r}")
+        check_folder(folder, queries)
         self.p, self.folder, self.queries = p, folder, queries
 
     def __call__(self, path: str) -> str:
@@ -83,6 +83,16 @@ class Twins:
             if parts[row - 1 : row + 1] == (TRAIN, self.queries):
                 return Path(*parts[:row]), Path(*parts[row + 1 :])
         raise InputError(f"{path}: only photos below {TRAIN}/{self.queries} have night twins")
+
+
+def check_folder(folder: str, queries: str) -> None:
+    """Refuse a folder of twins that does not lie beside the queries, or is one of a split's own.
+
+    Raises:
+        InputError: Names the folder.
+    """
+    if Path(folder).name != folder or folder in ("", "..", "database", queries):
+        raise InputError(f"the twins' folder must be the name of a new folder beside {queries!r}, not {folder!r}")
 
 
 def twin_name(name: str) -> str:
