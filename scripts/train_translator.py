@@ -23,7 +23,7 @@ from geoloc.data.demo_city.pairs import pairs_plan, render_pairs
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
 from geoloc.translate.frames import translate_frame
-from geoloc.translate.generators import load_generator
+from geoloc.translate.generators import check_device, load_generator
 from geoloc.translate.pix2pix import Pix2Pix
 from geoloc.translate.unet import UNet
 
@@ -56,7 +56,8 @@ def main() -> None:
 
 
 def check(given: argparse.Namespace) -> None:
-    """Refuse sizes that do not fit."""
+    """Refuse sizes that do not fit, and a device that is not there."""
+    check_device(given.device)
     for name in ("steps", "width", "batch", "streets", "pairs", "save_every"):
         if getattr(given, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {getattr(given, name)}: must be at least 1")
@@ -77,16 +78,19 @@ def train(given: argparse.Namespace) -> None:
     game = Pix2Pix(UNet(given.depth, given.width), given.width, given.seed, given.device)
     names = ("size", "width", "depth", "batch", "streets", "pairs", "seed")
     options = {name: _plain(getattr(given, name)) for name in names}
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     going_on = given.out.with_suffix(".training.pth")
     if going_on.exists():
         _restore(game, going_on, options)
     if game.done >= given.steps:
         return
     pairs = render([HELD_OUT + 1 + street for street in range(given.streets)], given.pairs, given.seed)
+    begin = game.done
     with progress_bar("training", unit="step") as advance:
+        advance(0, given.steps - begin)
         while game.done < given.steps:
             losses = game.step(pairs, tuple(given.size), given.batch)
-            advance(game.done, given.steps)
+            advance(game.done - begin, given.steps - begin)
             if game.done % given.save_every == 0 or game.done == given.steps:
                 _save(going_on, {"options": options, **game.state()})
                 _save(given.out, {name: value.cpu() for name, value in game.generator.state_dict().items()})
@@ -98,6 +102,7 @@ def render(streets: list[int], pairs: int, seed: int) -> torch.Tensor:
     plan = pairs_plan(pairs, *FRAME)
     found = []
     with progress_bar("rendering streets", unit="street") as advance:
+        advance(0, len(streets))
         for done, street in enumerate(streets, 1):
             found += [np.stack(pair) for pair in render_pairs(plan, seed, street)]
             advance(done, len(streets))

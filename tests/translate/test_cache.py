@@ -91,7 +91,7 @@ def test_it_goes_on_where_it_was_stopped(queries, monkeypatch):
     negative, steps = Negative(), []
     assert fill(queries, twins, negative, {"sha256": "1"}, progress=lambda *done: steps.append(done)) == 2
     assert len(negative.batches) == 2
-    assert steps == [(1, 2), (2, 2)]
+    assert steps == [(0, 2), (1, 2), (2, 2)]
     assert files(twins) == ["a.jpg", "b.jpg", "c.png.jpg", "north/d.jpg", "twins.json"]
     assert {name: (twins / name).stat().st_mtime_ns for name in before} == before
     assert fill(queries, twins, negative, {"sha256": "1"}) == 0

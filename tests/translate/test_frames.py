@@ -21,7 +21,8 @@ class Watched:
 
 
 def negative(multiple=64, size=None):
-    return Generator("net", Watched(), multiple, size)
+    """Files of a fixed size do not tell a multiple."""
+    return Generator("net", Watched(), None if size else multiple, size)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
@@ -54,6 +55,15 @@ def test_a_named_size_is_worked_at_and_left_again():
     expected = 255 - tf.resize(tf.resize(image, [50, 70]).float(), [100, 150], antialias=True)
     assert night.shape == image.shape
     assert (night.float() - expected).abs().max() <= 1
+
+
+def test_a_network_that_tells_nothing(tmp_path):
+    """Multiples of 256 at full size, and a named size as it is: it may be the only one."""
+    image, generator = frame(100, 300), negative(multiple=None)
+    assert torch.equal(translate_frame(generator, image), 255 - image)
+    assert generator.run.given.shape == (1, 3, 256, 512)
+    translate_frame(generator, image, size=(50, 70))
+    assert generator.run.given.shape == (1, 3, 50, 70)
 
 
 def test_a_fixed_size_is_used_as_it_is():

@@ -74,7 +74,7 @@ def test_torchscript_under_any_name(net, tmp_path):
     generator = load_generator(scripted(net, tmp_path / "net.pth"))
     x = pictures(1, 3, 128, 64)
     torch.testing.assert_close(generator(x), net(x))
-    assert (generator.multiple, generator.size) == (256, None)
+    assert (generator.multiple, generator.size) == (None, None)
 
 
 def test_an_export_of_any_size(net, tmp_path):
@@ -149,6 +149,12 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=session))
         with pytest.raises(InputError, match=said):
             load_generator(tmp_path / "net.onnx")
+
+    def test_a_device_that_is_not_there(self, tmp_path):
+        (tmp_path / "net.pth").touch()
+        for device in ("cuda:77", "lamp"):
+            with pytest.raises(InputError, match=f"^device {device}: "):
+                load_generator(tmp_path / "net.pth", device)
 
     def test_no_file_and_no_network(self, tmp_path):
         with pytest.raises(InputError, match=r"net\.pth: no such file$"):

@@ -65,6 +65,8 @@ def fill(
         _claim(twins, manifest)
         todo = [name for name in names if not _twin(twins, name).exists()]
         done = 0
+        if progress is not None:
+            progress(done, len(todo))
         for group, frames in _batches(photos, todo, batch):
             for name, night in zip(group, translate(frames), strict=True):
                 _write(_twin(twins, name), night)

@@ -6,16 +6,17 @@ import torch
 from torchvision.transforms.v2 import functional as tf
 
 from geoloc.errors import InputError
-from geoloc.translate.generators import Generator, Size
+from geoloc.translate.generators import SAFE_MULTIPLE, Generator, Size
 
 
 def translate_frame(generator: Generator, frame: torch.Tensor, size: Size | None = None) -> torch.Tensor:
     """Translate whole frames; nothing is cut off, and they keep their size.
 
     A fully convolutional generator gets the frame at full size, padded on all sides by reflection to the next multiple
-    that it needs; the padding is cut off its answer. Two cases work at another size and lose the detail that it cannot
-    hold: with `size`, and for a generator that was exported for one fixed size. There the frame is resized (bilinear,
-    antialiased, aspect ratio ignored) to that size and the answer back.
+    that it needs (of 256 if its file does not tell); the padding is cut off its answer. Two cases work at another size
+    and lose the detail that it cannot hold: with `size`, and for a torch.export or ONNX file that was made for one size
+    alone. There the frame is resized (bilinear, antialiased, aspect ratio ignored) to that size and the answer back.
+    TorchScript does not tell whether its size is fixed: if it is, name it as `size`, which is then fed as it is.
 
     Args:
         generator: See `load_generator`.
@@ -34,7 +35,7 @@ def translate_frame(generator: Generator, frame: torch.Tensor, size: Size | None
     images = frame if frame.ndim == 4 else frame[None]
     small = images if work is None else tf.resize(images, list(work), antialias=True)
     height, width = small.shape[-2:]
-    step = 1 if generator.size is not None else generator.multiple
+    step = generator.multiple or (SAFE_MULTIPLE if work is None else 1)
     rows, columns = reflected(height, -height % step), reflected(width, -width % step)
     answer = generator(small[..., rows[:, None], columns].float() / 127.5 - 1)
     top, left = (-height % step) // 2, (-width % step) // 2

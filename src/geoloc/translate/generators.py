@@ -22,8 +22,8 @@ from geoloc.errors import InputError
 from geoloc.translate.unet import Statistics, load_unet
 
 Size = tuple[int, int]
-# Halvings of the deepest generators in use; a network that says nothing about itself is fed multiples of 2**8.
-UNKNOWN_MULTIPLE = 256
+# The deepest generators in use halve their input eight times, so this suits a network that says nothing about itself.
+SAFE_MULTIPLE = 2**8
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class Generator:
     Attributes:
         name: Of its file, for messages.
         run: (B, 3, H, W) float32 in -1..1 -> the same.
-        multiple: Height and width must be multiples of it.
-        size: (height, width) if the network takes only this one, else None.
+        multiple: Height and width must be multiples of it; None if the file does not tell.
+        size: (height, width) if the file says that the network takes only this one, else None.
         single: Whether it takes only one picture at a time.
         device: Where pictures must lie.
     """
 
     name: str
     run: Callable[[torch.Tensor], torch.Tensor]
-    multiple: int
+    multiple: int | None
     size: Size | None = None
     single: bool = False
     device: str = "cpu"
@@ -97,6 +97,7 @@ def load_generator(path: str | Path, device: str = "cpu", statistics: Statistics
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    check_device(device)
     kind = _kind(path)
     if kind == "state":
         net = load_unet(read_state_dict(path), str(path), statistics).to(device)
@@ -106,6 +107,18 @@ def load_generator(path: str | Path, device: str = "cpu", statistics: Statistics
     generator = {"TorchScript": _script, "torch.export": _export, "ONNX": _onnx}[kind](path, device)
     _refuse_fickle(generator)
     return generator
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        InputError: Names it.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # of a build without CUDA: AssertionError
+        raise InputError(f"device {device}: {str(error).splitlines()[0]}") from None
 
 
 def _kind(path: Path) -> str:
@@ -124,7 +137,7 @@ def _kind(path: Path) -> str:
 
 def _refuse_fickle(generator: Generator) -> None:
     """Dropout that an export has kept would give each frame another twin every time."""
-    size = generator.size or (generator.multiple, generator.multiple)
+    size = generator.size or (SAFE_MULTIPLE, SAFE_MULTIPLE)
     probe = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     try:
         steady = torch.allclose(generator(probe), generator(probe), atol=0.01)
@@ -139,7 +152,7 @@ def _script(path: Path, device: str) -> Generator:
         net = torch.jit.load(path, map_location=device).eval()
     except RuntimeError as error:
         raise InputError(f"{path}: cannot be read as TorchScript ({str(error).splitlines()[0]})") from None
-    return Generator(str(path), net, UNKNOWN_MULTIPLE, device=device)
+    return Generator(str(path), net, multiple=None, device=device)
 
 
 def _export(path: Path, device: str) -> Generator:
@@ -151,7 +164,7 @@ def _export(path: Path, device: str) -> Generator:
     inputs = set(program.graph_signature.user_inputs)
     shapes = [node.meta["val"].shape for node in program.graph.nodes if node.name in inputs]
     size, single = _fixed(shapes, path)
-    return Generator(str(path), program.module().to(device), UNKNOWN_MULTIPLE, size, single, device)
+    return Generator(str(path), program.module().to(device), None, size, single, device)
 
 
 def _onnx(path: Path, _device: str) -> Generator:
@@ -169,7 +182,7 @@ def _onnx(path: Path, _device: str) -> Generator:
     def run(images: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(session.run(None, {name: images.numpy()})[0])
 
-    return Generator(str(path), run, UNKNOWN_MULTIPLE, size, single)
+    return Generator(str(path), run, None, size, single)
 
 
 def _fixed(shapes: list[Any], path: Path) -> tuple[Size | None, bool]:
