@@ -28,6 +28,9 @@ from geoloc.translate.pix2pix import Pix2Pix
 from geoloc.translate.unet import UNet
 
 FRAME = (240, 320)  # height and width of the demo city's pictures
+# Deepest cells across a crop. With two, all lie at its border; a network that never saw others drew bright spots
+# on whole frames, one for each deepest cell.
+LEAST_CELLS = 3
 HELD_OUT = 0  # number of the street that is never trained on
 SHOWN = 6
 
@@ -38,7 +41,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--size", type=int, nargs=2, default=(128, 128), help="H W of the crops that it trains on")
     parser.add_argument("--width", type=int, default=32, help="channels of the first level; 64 in the paper")
-    parser.add_argument("--depth", type=int, default=6, help="halvings; 8 in the paper")
+    parser.add_argument("--depth", type=int, default=5, help="halvings; 8 in the paper")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--streets", type=int, default=16, help="to train on")
     parser.add_argument("--pairs", type=int, default=25, help="of each street")
@@ -65,10 +68,11 @@ def check(given: argparse.Namespace) -> None:
         raise InputError(f"--depth {given.depth}: must be at least 2")
     step = 2**given.depth
     for side, most in zip(given.size, FRAME, strict=True):
-        if side % step or not max(step, 32) <= side <= most:
+        least = max(LEAST_CELLS * step, 32)
+        if side % step or not least <= side <= most:
             raise InputError(
-                f"--size {side}: with --depth {given.depth} a crop's side must be a multiple of {step} from"
-                f" {max(step, 32)} to {most}"
+                f"--size {side}: with --depth {given.depth} a crop's side must be a multiple of {step} from {least} to"
+                f" {most}"
             )
 
 

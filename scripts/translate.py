@@ -4,7 +4,8 @@ python scripts/translate.py GENERATOR DATASET_FOLDER
 
 Twins lie in DATASET_FOLDER/images/train/queries_translated under the names of the queries, whole and of the same size
 as the photos. A run that was stopped goes on where it was. GENERATOR is a state dict of the published pix2pix layout
-(such as day2night.pth, or what scripts/train_translator.py writes), TorchScript, a torch.export archive, or ONNX.
+(such as day2night.pth, or what scripts/train_translator.py writes), TorchScript, a torch.export archive, or ONNX. The
+published ones were trained on 256 x 256 pixels: look at a few twins with and without --size 256 before all are made.
 """
 
 from __future__ import annotations

@@ -167,12 +167,13 @@ class TestTrain:
         [
             (
                 ["--size", "100", "128"],
-                "--size 100: with --depth 6 a crop's side must be a multiple of 64 from 64 to 240",
+                "--size 100: with --depth 5 a crop's side must be a multiple of 32 from 96 to 240",
             ),
             (
                 ["--size", "128", "384"],
-                "--size 384: with --depth 6 a crop's side must be a multiple of 64 from 64 to 320",
+                "--size 384: with --depth 5 a crop's side must be a multiple of 32 from 96 to 320",
             ),
+            (["--depth", "6"], "--size 128: with --depth 6 a crop's side must be a multiple of 64 from 192 to 240"),
             (["--depth", "1"], "--depth 1: must be at least 2"),
             (["--save-every", "0"], "--save-every 0: must be at least 1"),
         ],

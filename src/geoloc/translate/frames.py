@@ -16,6 +16,8 @@ def translate_frame(generator: Generator, frame: torch.Tensor, size: Size | None
     that it needs (of 256 if its file does not tell); the padding is cut off its answer. Two cases work at another size
     and lose the detail that it cannot hold: with `size`, and for a torch.export or ONNX file that was made for one size
     alone. There the frame is resized (bilinear, antialiased, aspect ratio ignored) to that size and the answer back.
+    The published U-Nets were trained on pictures that their deepest level saw as one cell; on larger frames they may
+    draw a lattice of such cells, and then `size` as in their training (256 x 256) is the better choice.
     TorchScript does not tell whether its size is fixed: if it is, name it as `size`, which is then fed as it is.
 
     Args:
