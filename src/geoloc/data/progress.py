@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from sys import stderr
 
 from tqdm.auto import tqdm
 
@@ -18,7 +18,7 @@ def progress_bar(what: str, unit: str = "image", shown: bool = True) -> Iterator
         nonlocal bar
         if bar is None:
             # In a log file every update is a line, so there are few.
-            log_file = not stderr.isatty()
+            log_file = not sys.stderr.isatty()
             pause = 10 if log_file else 0.1
             bar = tqdm(total=total, desc=what, unit=unit, leave=log_file, mininterval=pause, disable=not shown)
         bar.update(done - bar.n)

@@ -16,7 +16,7 @@ _FIRST_EAST, _FIRST_NORTH = 425_000.0, 4_950_000.0
 _SPLIT_SPACING = 65_000.0
 _RECORDED_SIGMA = 0.7  # metres along each axis, so about 1 m in all
 # What a random generator is for; part of its seed, so that the draws do not depend on each other.
-_SITE, _STREET, _DATABASE, _QUERY, _NIGHT = range(5)
+_SITE, _STREET, _DATABASE, _QUERY, _NIGHT, _PAIR = range(6)
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,9 @@ class Shot:
 
 
 def generator(seed: int, site: Site, purpose: str, *index: int) -> np.random.Generator:
-    """The generator for one purpose ("street", "database", "queries" or "queries_night") in one street."""
-    number = {"street": _STREET, "database": _DATABASE, "queries": _QUERY, "queries_night": _NIGHT}[purpose]
+    """The generator for one purpose ("street", "database", "queries", "queries_night" or "pairs") in one street."""
+    numbers = {"street": _STREET, "database": _DATABASE, "queries": _QUERY, "queries_night": _NIGHT, "pairs": _PAIR}
+    number = numbers[purpose]
     return np.random.default_rng([seed, site.split, site.street, number, *index])
 
 

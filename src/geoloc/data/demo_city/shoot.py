@@ -8,7 +8,7 @@ from .light import draw_emission, night_lamps
 from .picture import Night, take_picture
 from .plan import CityPlan, Shot, Site, generator
 from .sensor import database_sensor, day_sensor, night_sensor
-from .traffic import draw_visit
+from .traffic import Visit, draw_visit
 from .weather import any_day, any_night, clear_day
 from .world import Street
 
@@ -40,6 +40,32 @@ def take_shot(plan: CityPlan, seed: int, site: Site, street: Street, shot: Shot)
     visit = draw_visit(rng, street, (shot.x, shot.y), parked=0.35, driving=0.7, people=3.5)
     if shot.kind == "queries":
         return take_picture(rng, street, visit, camera, any_day(rng, site.bearing), day_sensor(rng))
+    return _by_night(rng, street, visit, camera)
+
+
+def take_pair(
+    plan: CityPlan, seed: int, site: Site, street: Street, shot: Shot
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Render one planned query by day and by night: same camera and same traffic, other light and other sensor.
+
+    Args:
+        plan: Owner of the pictures' size.
+        seed: The city's seed.
+        site: Where the street lies.
+        street: The street itself.
+        shot: The query.
+
+    Returns:
+        Two (rows, columns, 3) pictures: by day, by night.
+    """
+    rng = generator(seed, site, "pairs", shot.index, shot.tile)
+    camera = _camera(rng, plan, site, shot, rng.uniform(*_QUERY_VIEWS))
+    visit = draw_visit(rng, street, (shot.x, shot.y), parked=0.35, driving=0.7, people=3.5)
+    day = take_picture(rng, street, visit, camera, any_day(rng, site.bearing), day_sensor(rng))
+    return day, _by_night(rng, street, visit, camera)
+
+
+def _by_night(rng: np.random.Generator, street: Street, visit: Visit, camera: Camera) -> NDArray[np.uint8]:
     emission = draw_emission(rng, street)
     night = Night(emission, night_lamps(rng, street, emission, camera))
     return take_picture(rng, street, visit, camera, any_night(rng), night_sensor(rng), night)
