@@ -194,7 +194,7 @@ def test_all_problems_come_together(composed):
 def test_lists_arrive_as_lists(composed):
     """Field fault E8: a list of the config must not reach a library as a config object."""
     chain = instantiate(plain(composed("aug=color"))["aug"])
-    assert type(chain.steps[0].gain) is list
+    assert type(chain.steps.steps[0].factor) is list
     assert type(plain(composed())["image_size"]) is list
 
 

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from mini import write_side
+from mini import write_mini_city, write_side
+from PIL import Image
 from torch.utils.data import DataLoader
 
 from geoloc.data.augment.camera import SensorNoise
@@ -11,6 +14,8 @@ from geoloc.data.datasets import Images, Triplets
 from geoloc.data.domains import folder
 from geoloc.data.images import read_image, resize, to_tensor
 from geoloc.data.overlap import same_photo
+from geoloc.data.twins import Twins
+from geoloc.errors import InputError
 
 NOISE = Augment([SensorNoise(shot=0.0, read=0.2)])
 
@@ -55,6 +60,30 @@ def test_roles(train, images, changed):
     assert other == changed
     if changed[-1] == 3:  # the same photo twice: each gets noise of its own
         assert not torch.equal(night[0][2], night[0][3])
+
+
+def test_twins_take_the_place_of_queries_only(tmp_path):
+    city = write_mini_city(tmp_path / "city")
+    domain = folder(city, "train")
+    with pytest.raises(InputError, match=r"queries_translated: 6 of 6 training queries have no night twin; make them"):
+        Triplets(domain, (32, 32), Augment(twins=Twins(p=0.5)), seed=0)
+    for row in range(len(domain.queries)):
+        path = Path(Twins(p=1.0).twin(str(domain.queries.path(row))))
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 48), (10, 20, 30 + row)).save(path, quality=100)
+    plain, twins, mixed = (
+        Triplets(domain, (32, 32), augment, seed=0)
+        for augment in (None, Augment(twins=Twins(p=1.0)), Augment(twins=Twins(p=0.5)))
+    )
+    for triplets in (plain, twins, mixed):
+        triplets.select(np.array([[query, 0, 1, 2] for query in range(4)] * 5), epoch=0)
+    assert torch.equal(twins[1][1:], plain[1][1:])
+    assert twins[1][0].float().mean(dim=(1, 2)).tolist() == pytest.approx([10, 20, 31], abs=2)
+    night = []
+    for epoch in range(10):
+        mixed.select(mixed.tuples[:4], epoch)
+        night += [abs(float(mixed[query][0, 0].float().mean()) - 10) < 3 for query in range(4)]
+    assert 10 <= sum(night) <= 30  # of 40, at p = 0.5
 
 
 def test_a_flip_is_of_the_whole_tuple_or_of_none(train):

@@ -43,6 +43,9 @@ class Triplets(Dataset):
 
     The selection is replaced by `select` before the epoch's loader is built, so that its workers receive it.
 
+    Raises:
+        InputError: The augmentation lacks something, such as night twins.
+
     Args:
         domain: The train domain.
         size: (height, width) in pixels.
@@ -53,6 +56,8 @@ class Triplets(Dataset):
     def __init__(self, domain: Domain, size: tuple[int, int], augment: Augment | None, seed: int) -> None:
         self.database = np.array([str(domain.database.path(row)) for row in range(len(domain.database))])
         self.queries = np.array([str(domain.queries.path(row)) for row in range(len(domain.queries))])
+        if augment is not None:
+            augment.check(self.queries.tolist())
         self.size = size
         self.augment = augment
         self.seed = seed

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from geoloc.data.augment.step import Chain, Change
 from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.data.twins import Twins
 
 Role = Literal["query", "positive", "negative"]
 
@@ -23,7 +24,7 @@ class Augment:
         shared: Afterwards, drawn once and applied alike to all images of the tuple, such as a flip.
         full_size: Apply `steps` to the photo as it is, before it is resized to the network's size. What a camera does
             to each pixel, such as noise, belongs after; geometry loses less before.
-        twins: Maps the path of a photo to that of a translated one, or leaves it, before it is read; for the query.
+        twins: Draws the query's photo or its translated twin, before it is read; None for none.
     """
 
     def __init__(
@@ -32,12 +33,24 @@ class Augment:
         images: Sequence[Role] = ("query",),
         shared: Sequence[Change] = (),
         full_size: bool = False,
-        twins: Any = None,
+        twins: Twins | None = None,
     ) -> None:
         self.steps, self.shared = Chain(steps), Chain(shared)
         self.images = frozenset(images)
         self.full_size = full_size
         self.twins = twins
+
+    def check(self, queries: Sequence[str]) -> None:
+        """Make sure, before anything is computed, that there is what training will read.
+
+        Args:
+            queries: Paths of all training queries.
+
+        Raises:
+            InputError: Twins are missing.
+        """
+        if self.twins is not None:
+            self.twins.check(queries)
 
     def __call__(self, paths: Sequence[str], size: tuple[int, int], key: Sequence[int]) -> torch.Tensor:
         """Read and augment a tuple.
