@@ -40,6 +40,7 @@ class Settings(BaseModel, extra="forbid"):
     test_folders: list[str] | None
     task: str
     unit_length: bool
+    freeze_batch_norm: bool
     lr: dict[str, float]
     lr_scale: float = Field(gt=0, allow_inf_nan=False)
     baseline: str | list[str] | None

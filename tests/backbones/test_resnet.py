@@ -72,3 +72,19 @@ def test_offline_without_a_cache_says_what_to_do(monkeypatch, tmp_path):
     with pytest.raises(InputError, match=r"run once with a network, or give backbone.weights=PATH.*weights=none"):
         ResNet(18, weights="imagenet")
     assert ResNet(18, weights="imagenet", load=False).freeze == "early"  # nothing is fetched if a checkpoint follows
+
+
+def test_fixed_statistics_stay_in_parts_that_are_trained():
+    backbone = ResNet(18, weights="none")
+    backbone.fixed_statistics = True
+    backbone.train()
+    norm = backbone.layer3[0].bn1
+    assert backbone.layer3[0].training
+    assert not norm.training
+    assert norm.weight.requires_grad
+    backbone(torch.randn(2, 3, 64, 64))
+    assert (norm.running_mean == 0).all()
+    backbone.fixed_statistics = False
+    backbone.train()(torch.randn(2, 3, 64, 64))
+    assert norm.training
+    assert (norm.running_mean != 0).any()

@@ -20,6 +20,7 @@ class Backbone(nn.Module):
         stride: Pixels a cell of the map.
         has_cls: Whether `Features.cls` is given.
         frozen: Parts that are not trained and whose batch norm and dropout stay in eval mode.
+        fixed_statistics: Batch norm keeps the means and variances that it came with, also in parts that are trained.
         of_aggregator: Start values by name that came with the weights, for the aggregator that has these names.
     """
 
@@ -32,6 +33,7 @@ class Backbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.frozen: list[nn.Module] = []
+        self.fixed_statistics = False
         self.of_aggregator: dict[str, torch.Tensor] = {}
 
     def keep_fixed(self, parts: Iterable[nn.Module]) -> None:
@@ -41,10 +43,14 @@ class Backbone(nn.Module):
             part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Backbone:
-        """Set the mode of all but the frozen parts, which stay in eval mode."""
+        """Set the mode of all but the frozen parts, and batch norm of fixed statistics, which stay in eval mode."""
         super().train(mode)
         for part in self.frozen:
             part.eval()
+        if self.fixed_statistics:
+            for part in self.modules():
+                if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                    part.eval()
         return self
 
     def check_size(self, height: int, width: int) -> None:
