@@ -320,3 +320,19 @@ def test_two_processes_measure_each_photo_at_its_own_place(tmp_path, mini_city, 
     assert conditions == ["rain", "night", "day", "day", "night"]
     slices = results_of(only_run(tmp_path))["domains"]["grey"]["slices"]
     assert {name: scores["queries"] for name, scores in slices.items()} == {"day": 2, "night": 2, "rain": 1}
+
+
+def test_a_look_at_the_augmentation(mini_city, tmp_path):
+    """task=check: 6 train queries, the photo and five draws each, in tiles of 240 x 180 with gaps of 6 pixels."""
+    data = ["data=folder", f"data.path={mini_city}", "image_size=[64,64]"]
+    done = geoloc(tmp_path, "task=check", *data, "aug=night")
+    assert done.returncode == 0, done.stderr
+    sheet = Image.open(only_run(tmp_path) / "augmentation.jpg")
+    assert sheet.size == (6 * 246 - 6, 6 * 186 - 6)
+    assert results_of(only_run(tmp_path))["status"] == "finished"
+    plain = geoloc(tmp_path, "task=check", *data, "name=plain")
+    assert plain.returncode == 0, plain.stderr
+    assert "aug=none: train queries stay as they are" in plain.stderr
+    twins = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "aug=translated", "name=twins")
+    assert twins.returncode == 2
+    assert "6 of 6 training queries have no night twin; make them with: python scripts/translate.py" in twins.stderr

@@ -129,7 +129,9 @@ def test_a_network_written_for_the_benchmark_is_read_back(netvlad, mini_city, tm
         ["aggregator=gem", "aggregator.l2=before_pool", "unit_length=false", "loss=sare_ind"],
         ["aggregator=rmac", "loss=metric_learning", "trainer.gradient_clip_val=1.0"],
         ["backbone=timm", "backbone.model=vit_tiny_patch16_224", "aggregator=cls", "backbone.trunc_te=2"],
-        ["trainer.accumulate_grad_batches=2", "lr_factors.backbone=0.1", "optimizer.betas=[0.8,0.9]"],
+        ["trainer.accumulate_grad_batches=2", "lr_factors.backbone=0.1", "optimizer.betas=[0.8,0.9]", "aug=night"],
+        ["freeze_batch_norm=true", "aug=smart", "miner=random"],
+        ["aug=geometric", "aug.images=[query,positive,negative]"],
     ],
 )
 def test_further_choices_train(tmp_path, mini_city, choices):

@@ -34,8 +34,8 @@ def do(job: Job) -> float:
     """
     start = time.perf_counter()
     net = build.network(job)
-    if job.cfg["freeze_batch_norm"]:
-        net.backbone.fixed_statistics = True
+    backbone: Any = net.backbone
+    backbone.fixed_statistics = job.cfg["freeze_batch_norm"]
     parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
     domains = build.read_domains(job, ("train", "val", "test"))
     if net.whitening is not None:

@@ -39,7 +39,7 @@ def test_night_is_darker_than_day():
     means = torch.tensor([float(in_floats(aug.steps, photo(96, 128)).float().mean()) for _ in range(60)])
     day = float(photo(96, 128).float().mean())
     unchanged = (means - day).abs() < 4  # but for JPEG
-    assert 15 <= int(unchanged.sum()) <= 45  # p = 0.5
+    assert 4 <= int(unchanged.sum()) <= 22  # p = 0.8
     assert float(means[~unchanged].max()) < 0.9 * day
 
 
