@@ -113,6 +113,10 @@ def test_every_small_part_can_be_made(composed, group, choice):
         (["miner.negatives=true"], "miner.negatives: input should be a valid integer, not True"),
         (["+trainer.overfit_batches=1"], "trainer.overfit_batches: would validate on a part of a domain"),
         (["trainer.limit_train_batches=0"], "trainer.limit_train_batches: must be above 0, or null for all"),
+        (
+            ["experiment=night_study", "data=folder", "data.path=x"],
+            "val: demo_city_val would choose the checkpoint, though data=folder is trained on; type",
+        ),
         (["num_workers=-1"], "num_workers: input should be greater than or equal to 0, not -1"),
     ],
 )
@@ -179,7 +183,7 @@ def test_networks_that_cannot_be_are_refused_before_any_data_is_read(composed, o
 
 
 def test_an_experiment_counts_as_typed(composed):
-    """What it chooses must agree with a checkpoint, as if the user had typed it."""
+    """What it chooses must agree with a checkpoint, as if the user had typed it; a user's own is tried elsewhere."""
     composed("experiment=pitts30k_crn", "trainer.max_epochs=1")
     assert typed_keys() >= {"experiment", "trainer.max_epochs", "data", "aggregator", "optimizer.lr", "lr_factors.mask"}
     composed("seed=1")

@@ -156,6 +156,9 @@ def test_a_checkpoint_says_what_it_is(tmp_path, caplog):
     assert load_network(
         path, spec_of(aggregator__clusters=8, backbone__freeze="early"), typed={"backbone", "aggregator"}
     )
+    frozen = {**wanted, "backbone": {**wanted["backbone"], "freeze_te": 1}}
+    with pytest.raises(InputError, match=r"backbone\.freeze_te: the checkpoint's .*ResNet has no such key"):
+        load_network(path, frozen, typed={"backbone.freeze_te"})
 
 
 def test_crn_takes_over_a_netvlad_network_to_be_trained_only(tmp_path, caplog):

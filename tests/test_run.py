@@ -330,7 +330,10 @@ def test_a_look_at_the_augmentation(mini_city, tmp_path):
     sheet = Image.open(only_run(tmp_path) / "augmentation.jpg")
     assert sheet.size == (6 * 246 - 6, 6 * 186 - 6)
     assert results_of(only_run(tmp_path))["status"] == "finished"
-    plain = geoloc(tmp_path, "task=check", *data, "name=plain")
+    mine = tmp_path / "mine" / "experiment"
+    mine.mkdir(parents=True)
+    (mine / "own.yaml").write_text("# @package _global_\ndefaults:\n  - override /aug: none\nname: plain\n")
+    plain = geoloc(tmp_path, "task=check", *data, f"hydra.searchpath=[file://{tmp_path / 'mine'}]", "experiment=own")
     assert plain.returncode == 0, plain.stderr
     assert "aug=none: train queries stay as they are" in plain.stderr
     twins = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "aug=translated", "name=twins")

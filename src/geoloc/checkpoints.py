@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     about = content.get(KEY) if isinstance(content.get(KEY), dict) else None
     if about is None:
         whitening = content.get("pca")
-        if whitening:  # as in Naver's files, which their own code applies on demand
+        if whitening is not None:  # as in Naver's files, which their own code applies on demand
             log.warning("checkpoint=%s: the file holds PCA as well, which is not applied; whitening=pca fits one", path)
         return Checkpoint(path, state, None, None)
     own = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
@@ -181,6 +182,9 @@ def _changed(spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]
         if key in typed:
             changed[key] = wanted[key]
     free = {key for key in MAY_DIFFER if f"backbone.{key}" in typed}
+    known = inspect.signature(network_class(spec["backbone"]["_target_"])).parameters
+    for key in sorted(free - known.keys()):
+        raise InputError(f"backbone.{key}: the checkpoint's {spec['backbone']['_target_']} has no such key")
     changed["backbone"] = {**spec["backbone"], **{key: wanted["backbone"][key] for key in free}}
     there, here = spec["aggregator"], wanted.get("aggregator", spec["aggregator"])
     if "aggregator" in typed and here["_target_"] != there["_target_"]:

@@ -46,7 +46,20 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
+    found += _of_val(content)
     return found + _of_trainer(content["trainer"]) or _of_small_parts(content, instantiate) + _of_network(content)
+
+
+def _of_val(content: dict[str, Any]) -> list[str]:
+    """A checkpoint chosen on the demo city while other data are trained on, as after a study's experiment."""
+    rendered = content["data"]["train"]["_target_"].endswith(".demo_city")
+    demo = [name for name, node in content["val"].items() if node["_target_"].endswith(".demo_city")]
+    if rendered or not demo or content["val_folder"] or content["task"] != "train":
+        return []
+    return [
+        f"val: {demo[0]} would choose the checkpoint, though data={content['data'].get('name')} is trained on; type"
+        ' "domains@val=[...]" or val_folder=PATH too'
+    ]
 
 
 def _of_trainer(trainer: dict[str, Any]) -> list[str]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import hydra
-from hydra.core.default_element import GroupDefault
-from hydra.core.global_hydra import GlobalHydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
@@ -48,12 +48,14 @@ def typed_keys() -> set[str]:
     hydra_config = HydraConfig.get()
     typed = {override.split("=")[0].lstrip("+~") for override in hydra_config.overrides.task}
     chosen = hydra_config.runtime.choices.get("experiment")
-    repository = GlobalHydra.instance().config_loader().repository  # type: ignore[attr-defined]
+    folders = [Path(source.path) for source in hydra_config.runtime.config_sources if source.schema == "file"]
     for name in [chosen] if isinstance(chosen, str) else chosen or []:
-        found = repository.load_config(f"experiment/{name}")
-        groups = [item for item in found.defaults_list or [] if isinstance(item, GroupDefault)]
-        typed |= {str(item.group).lstrip("/").split("@")[0] for item in groups}
-        typed |= flat(OmegaConf.to_container(found.config)).keys()
+        file = next((path for folder in folders if (path := folder / f"experiment/{name}.yaml").is_file()), None)
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file else {}
+        for item in content.pop("defaults", []):
+            group = next(iter(item)) if isinstance(item, dict) else str(item)
+            typed.add(group.removeprefix("override ").lstrip("/").split("@")[0])
+        typed |= flat(content).keys()
     return typed
 
 

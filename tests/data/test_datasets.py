@@ -8,6 +8,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from geoloc.data.augment.camera import SensorNoise
+from geoloc.data.augment.color import Brightness
 from geoloc.data.augment.geometric import Flip
 from geoloc.data.augment.tuples import Augment
 from geoloc.data.datasets import Images, Triplets
@@ -60,6 +61,18 @@ def test_roles(train, images, changed):
     assert other == changed
     if changed[-1] == 3:  # the same photo twice: each gets noise of its own
         assert not torch.equal(night[0][2], night[0][3])
+
+
+def test_what_is_shared_is_drawn_apart_from_what_is_not(train):
+    """Of 80 tuples some 20 have the query darkened and all mirrored, and so on for all four combinations."""
+    aug = Augment([Brightness(0.0, p=0.5)], shared=[Flip(p=0.5)])
+    plain, both = (Triplets(train, (32, 32), step, seed=0) for step in (None, aug))
+    seen = []
+    for epoch in range(80):
+        for triplets in (plain, both):
+            triplets.select(np.array([[0, 1, 2, 3]]), epoch)
+        seen.append((not both[0][0].any().item(), not torch.equal(both[0][1], plain[0][1])))
+    assert all(8 <= seen.count((dark, flipped)) <= 32 for dark in (True, False) for flipped in (True, False))
 
 
 def test_twins_take_the_place_of_queries_only(tmp_path):

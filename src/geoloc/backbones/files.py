@@ -122,7 +122,9 @@ def state_dict_of(content: Any, path: str | Path) -> dict[str, torch.Tensor]:
     for key in ("state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if isinstance(content, dict) and all(isinstance(value, torch.Tensor) for value in content.values()):
+    if isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    ):
         return {name.removeprefix("module."): value for name, value in content.items()}
     values = content.values() if isinstance(content, dict) else [content]
     kinds = sorted({value.kind for value in values if isinstance(value, Unread)})

@@ -55,7 +55,10 @@ def _number(folder: Path) -> tuple[int, str]:
 
 def _read(folder: Path) -> SweepJob:
     file, overrides = folder / "results.json", folder / ".hydra" / "overrides.yaml"
-    results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        results = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there yet, or being written by a job that runs beside this one
+        results = {}
     asked = yaml.safe_load(overrides.read_text(encoding="utf-8")) if overrides.is_file() else []
     typed = dict(override.split("=", 1) for override in asked or [] if "=" in override)
     seed = results.get("environment", {}).get("seed", typed.get("seed", ""))

@@ -18,6 +18,7 @@ from geoloc.tasks.results import write_status
 
 log = logging.getLogger(__name__)
 QUERIES, DRAWS = 8, 5
+ROLES = ("query", "positive", "negative")
 
 
 def do(job: Job) -> None:
@@ -27,10 +28,10 @@ def do(job: Job) -> None:
     if augment is None:
         log.info("aug=none: train queries stay as they are; such as aug=night shows what it makes of them")
     else:
+        train = domains["train"][0]
+        augment.check([str(train.queries.path(row)) for row in range(len(train.queries))])
         path = job.folder / "augmentation.jpg"
-        sheet(domains["train"][0], augment, (job.cfg["image_size"][0], job.cfg["image_size"][1]), job.seed).save(
-            path, quality=90
-        )
+        sheet(train, augment, (job.cfg["image_size"][0], job.cfg["image_size"][1]), job.seed).save(path, quality=90)
         log.info("the photo, then %d draws of the augmentation: %s", DRAWS, path)
     write_status(job, "finished")
 
@@ -43,11 +44,12 @@ def sheet(domain: Domain, augment: Augment, size: tuple[int, int], seed: int) ->
         augment: The augmentation.
         size: (height, width) of images in training.
         seed: The run's.
-
     """
+    # A tuple of the same photo three times; the first of query, positive and negative that is augmented is shown.
+    shown = next((number for number, role in enumerate(ROLES) if role in augment.images), 0)
     rows: list[list[Image.Image | torch.Tensor]] = []
     for query in np.linspace(0, len(domain.queries) - 1, min(QUERIES, len(domain.queries))).astype(int).tolist():
         path = str(domain.queries.path(query))
-        draws = [augment([path, path], size, (seed, epoch, query))[0] for epoch in range(DRAWS)]
+        draws = [augment([path] * 3, size, (seed, epoch, query))[shown] for epoch in range(DRAWS)]
         rows.append([read_image(path), *draws])
     return contact_sheet(rows)

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from geoloc.backbones.backbone import Backbone
 from geoloc.checkpoints import load_network
 from geoloc.errors import InputError
 from geoloc.lit.checkpoints import Checkpoint, EpochTable, Patience, best_checkpoint, last_checkpoint
@@ -34,8 +35,10 @@ def do(job: Job) -> float:
     """
     start = time.perf_counter()
     net = build.network(job)
-    backbone: Any = net.backbone
-    backbone.fixed_statistics = job.cfg["freeze_batch_norm"]
+    if job.cfg["freeze_batch_norm"]:
+        if not isinstance(net.backbone, Backbone):
+            raise InputError(f"freeze_batch_norm: {type(net.backbone).__name__} does not derive from geoloc's Backbone")
+        net.backbone.fixed_statistics = True
     parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
     domains = build.read_domains(job, ("train", "val", "test"))
     if net.whitening is not None:

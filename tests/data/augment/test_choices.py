@@ -5,6 +5,7 @@ import torch
 import yaml
 
 from geoloc.config import instantiate
+from geoloc.data.augment.light import LinearLight
 from geoloc.data.augment.smart import AFTERWARDS, IN_LIGHT, NAMES, RandomOperations
 from geoloc.data.augment.tuples import in_floats
 from geoloc.run import conf_folder
@@ -44,6 +45,14 @@ def test_night_is_darker_than_day():
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_strength_0_changes_next_to_nothing(name):
+    x = torch.nn.functional.interpolate(photo(6, 8)[None].float() / 255, (96, 128), mode="bilinear")[0]
+    step = ({**IN_LIGHT, **AFTERWARDS})[name](0.0)
+    out = LinearLight([step])(x) if name in IN_LIGHT else step(x)
+    assert float((out - x).abs().mean()) < 2 / 255
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_operations_grow_with_their_strength(name):
     x = photo(96, 128).float() / 255
     changes = []
@@ -63,5 +72,9 @@ def test_operations_are_drawn_by_their_weights():
     assert sum(value == pytest.approx(0.5**2.2, abs=1e-4) for value in out) > 90
     with pytest.raises(ValueError, match=r"count must be a number or .* <= 3, not 4"):
         RandomOperations(count=4, weights=weights)
+    with pytest.raises(ValueError, match=r"count must be whole numbers, not 2\.5"):
+        RandomOperations(count=2.5)
+    with pytest.raises(ValueError, match="weights: all are 0"):
+        RandomOperations(weights=dict.fromkeys(NAMES, 0.0))
     with pytest.raises(ValueError, match="no such operation: gama; there are scene, "):
         RandomOperations(weights={"gama": 1.0})

@@ -10,7 +10,7 @@ from torchvision.transforms import functional as pil
 from geoloc.config import instantiate
 from geoloc.data.augment.color import Brightness, Contrast, Gamma, Hue, Saturation, Sharpness
 from geoloc.data.augment.geometric import Flip, Perspective, ResizedCrop, Rotation
-from geoloc.data.augment.step import Chain, draw, draw_whole
+from geoloc.data.augment.step import Blend, Chain, draw, draw_whole
 from geoloc.data.augment.tuples import in_floats
 from geoloc.run import conf_folder
 
@@ -132,7 +132,19 @@ def test_perspective_moves_corners_inwards_only():
     assert float(out[:, 21:79, 21:79].min()) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("bad", [[1.0, 0.5], [-0.1, 1.0], [1.0, 2.0, 3.0], -1])
+def test_blend_by_hand():
+    assert Blend(Brightness(0.0), share=0.25)(image([0.8] * 3)).flatten().tolist() == pytest.approx([0.6] * 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (5, 7)])
+@pytest.mark.parametrize("step", [Perspective(1.0, p=1), ResizedCrop(0.1), Rotation(30.0), Flip()])
+def test_tiny_photos_keep_their_size(step, size):
+    for seed in range(20):
+        torch.manual_seed(seed)
+        assert in_floats(step, noise(3, *size)).shape == (3, *size)
+
+
+@pytest.mark.parametrize("bad", [[1.0, 0.5], [-0.1, 1.0], [1.0, 2.0, 3.0], [0.7], -1])
 def test_wrong_ranges_are_refused(bad):
     with pytest.raises(ValueError, match=r"factor must be a number or \[low, high\]"):
         Contrast(bad)

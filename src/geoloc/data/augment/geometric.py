@@ -35,12 +35,17 @@ class Perspective(Step):
     def change(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
         height, width = x.shape[1:]
+        if min(height, width) < 2:  # a line has no corners
+            return x
         inwards = torch.rand(4, 2) * draw(self.distortion) / 2  # corner, (right, down)
         corners = torch.tensor([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=torch.float32)
         moved = corners + inwards * (1 - 2 * corners)
         scale = torch.tensor([width - 1, height - 1])
         start, end = ((points * scale).round().int().tolist() for points in (corners, moved))
-        return tf.perspective(x, start, end, interpolation=InterpolationMode.BILINEAR)
+        try:
+            return tf.perspective(x, start, end, interpolation=InterpolationMode.BILINEAR)
+        except torch.linalg.LinAlgError:  # so strong that three corners have met on a line
+            return x
 
 
 class ResizedCrop(Step):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from geoloc.data.augment.step import Chain, Range, Step, check, draw, draw_whole, luma
+from geoloc.data.augment.step import Chain, Range, Step, check, check_whole, draw, draw_whole, luma
 
 # Chromaticity-like gains of a black body relative to daylight, by colour temperature in kelvin; see `lamp_colour`.
 KELVIN = (1800.0, 6500.0)
@@ -129,7 +129,6 @@ class NightScene(Step):
         for name, bounds, least, most in (
             ("ambient", ambient, 0, 10),
             ("sky", sky, 0, 1),
-            ("lamps", lamps, 0, 100),
             ("power", power, 0, 10),
             ("height", height, 0.001, 10),
             ("kelvin", kelvin, *KELVIN),
@@ -138,6 +137,7 @@ class NightScene(Step):
             ("highlights", highlights, 0, 1),
         ):
             check(name, bounds, least, most)
+        check_whole("lamps", lamps, 0, 100)
         self.ambient, self.sky, self.lamps, self.power, self.height = ambient, sky, lamps, power, height
         self.kelvin, self.windows, self.shine, self.highlights = kelvin, windows, shine, highlights
 

@@ -10,21 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from geoloc.data.augment.camera import Exposure, Glow, Jpeg, MotionBlur, SensorNoise, Vignetting
-from geoloc.data.augment.color import Contrast, Gamma, Saturation
+from geoloc.data.augment.camera import Glow, Jpeg, MotionBlur, SensorNoise, Vignetting
+from geoloc.data.augment.color import Brightness, Contrast, Gamma, Saturation
 from geoloc.data.augment.light import LinearLight, NightScene
-from geoloc.data.augment.step import Chain, Range, Step, check, draw, draw_whole
+from geoloc.data.augment.step import Blend, Chain, Range, Step, check, check_whole, draw, draw_whole
 from geoloc.data.augment.tuples import Augment, Role
 
 # Operations at strength s, from 0 (next to nothing) to 1 (as strong as night photos are). These work in linear light.
 IN_LIGHT: dict[str, Callable[[float], Step]] = {
-    "scene": lambda s: NightScene(
-        ambient=0.01 + 0.5 * (1 - s) ** 2,
-        sky=(0.0, 0.02 + 0.3 * (1 - s) ** 2),
-        windows=(0.0, 0.5 * s),
-        highlights=(0.0, 1 - 0.5 * s),
-    ),
-    "exposure": lambda s: Exposure(mean=0.02 + 0.18 * (1 - s), most=8.0),
+    "scene": lambda s: Blend(NightScene(), share=s),
+    "exposure": lambda s: Brightness(factor=1 - 0.95 * s),
     "glow": lambda s: Glow(strength=0.8 * s, radius=0.02, threshold=0.3),
     "vignetting": lambda s: Vignetting(degrees=50 * s),
     "motion_blur": lambda s: MotionBlur(length=0.03 * s),
@@ -58,10 +53,12 @@ class RandomOperations(Step):
         if unknown:
             raise ValueError(f"weights: no such operation: {unknown[0]}; there are {', '.join(NAMES)}")
         self.weights = {name: float((weights or {}).get(name, 1.0)) for name in NAMES}
-        possible = sum(weight > 0 for weight in self.weights.values())
-        check("count", count, 1, possible)
-        check("strength", strength, most=1)
         check("weights", [min(self.weights.values()), max(self.weights.values())])
+        possible = sum(weight > 0 for weight in self.weights.values())
+        if possible == 0:
+            raise ValueError("weights: all are 0; at least one operation must be possible")
+        check_whole("count", count, 1, possible)
+        check("strength", strength, most=1)
         self.count, self.strength = count, strength
 
     def change(self, x: torch.Tensor) -> torch.Tensor:
@@ -80,6 +77,7 @@ class Smart(Augment):
 
     Args:
         images: See `Augment`.
+        full_size: Likewise.
         count: See `RandomOperations`.
         strength: Likewise.
         weights: Likewise.
@@ -93,5 +91,6 @@ class Smart(Augment):
         strength: Range = (0.0, 1.0),
         weights: Mapping[str, float] | None = None,
         p: float = 0.5,
+        full_size: bool = False,
     ) -> None:
-        super().__init__([RandomOperations(count, strength, weights, p)], images)
+        super().__init__([RandomOperations(count, strength, weights, p)], images, full_size=full_size)

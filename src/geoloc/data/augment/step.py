@@ -42,10 +42,21 @@ def check(name: str, bounds: Range, least: float = 0.0, most: float = math.inf) 
     Raises:
         ValueError: Names it.
     """
-    values = [bounds] if isinstance(bounds, (int, float)) else list(bounds)
-    if len(values) not in (1, 2) or not least <= values[0] <= values[-1] <= most:
+    values = [bounds, bounds] if isinstance(bounds, (int, float)) else list(bounds)
+    if len(values) != 2 or not least <= values[0] <= values[-1] <= most:
         limits = f"{least:g} <= low <= high" + (f" <= {most:g}" if most < math.inf else "")
         raise ValueError(f"{name} must be a number or [low, high] with {limits}, not {bounds}")
+
+
+def check_whole(name: str, bounds: Range, least: float = 0.0, most: float = math.inf) -> None:
+    """As `check`, of whole numbers.
+
+    Raises:
+        ValueError: Names it.
+    """
+    check(name, bounds, least, most)
+    if any(value != int(value) for value in ([bounds] if isinstance(bounds, (int, float)) else bounds)):
+        raise ValueError(f"{name} must be whole numbers, not {bounds}")
 
 
 class Step:
@@ -85,6 +96,25 @@ class Chain(Step):
         for step in self.steps:
             x = step(x)
         return x
+
+
+class Blend(Step):
+    """(1 - share) x + share * step(x): in linear light, two exposures on one photo.
+
+    Args:
+        step: What is mixed in.
+        share: 0 to 1.
+        p: Probability.
+    """
+
+    def __init__(self, step: Change, share: Range, p: float = 1.0) -> None:
+        super().__init__(p)
+        check("share", share, most=1)
+        self.step, self.share = step, share
+
+    def change(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return torch.lerp(x, self.step(x), draw(self.share))
 
 
 def luma(x: torch.Tensor) -> torch.Tensor:

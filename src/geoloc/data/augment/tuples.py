@@ -65,15 +65,17 @@ class Augment:
         """
         roles: list[Role] = ["query", "positive", *["negative"] * (len(paths) - 2)]  # type: ignore[list-item]
         with torch.random.fork_rng(devices=[]):
+            # Numbers from 1: seeds of (..., 0) are those of what all images share.
             images = [
-                self._image(*one, size, [*key, number]) for number, one in enumerate(zip(paths, roles, strict=True))
+                self._image(path, role, size, [*key, number])
+                for number, (path, role) in enumerate(zip(paths, roles, strict=True), 1)
             ]
             if self.shared.steps:
-                images = [_seeded(key, self.shared, image) for image in images]
+                images = [_seeded([*key, 0], self.shared, image) for image in images]
         return torch.stack(images)
 
     def _image(self, path: str, role: Role, size: tuple[int, int], key: Sequence[int]) -> torch.Tensor:
-        torch.manual_seed(_seed(key))
+        _start(key)
         if self.twins is not None and role == "query":
             path = self.twins(path)
         image = to_tensor(read_image(path))
@@ -86,13 +88,14 @@ class Augment:
 
 def in_floats(change: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor) -> torch.Tensor:
     """Apply a change of float images from 0 to 1 to a uint8 image."""
-    return (change(image.float() / 255).clamp(0, 1) * 255).round().to(torch.uint8)
+    return (change(image.float() / 255).nan_to_num(0).clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _seeded(key: Sequence[int], change: Change, image: torch.Tensor) -> torch.Tensor:
-    torch.manual_seed(_seed(key))
+    _start(key)
     return in_floats(change, image)
 
 
-def _seed(key: Sequence[int]) -> int:
-    return int(np.random.SeedSequence(list(key)).generate_state(1)[0])
+def _start(key: Sequence[int]) -> None:
+    """Seed the CPU's generator alone: those of devices go on as if nothing had been drawn."""
+    torch.default_generator.manual_seed(int(np.random.SeedSequence(list(key)).generate_state(1)[0]))
