@@ -16,10 +16,10 @@ check:  ## Format, lint, types, walls between layers, spelling
 	codespell src tests scripts conf README.md CONTRIBUTING.md CHANGELOG.md docs
 
 test:  ## The default test suite
-	pytest
+	pytest -n 2
 
 test-all:  ## With the slow tests
-	pytest -m "slow or not slow"
+	pytest -n 2 -m "slow or not slow"
 
 demo:  ## Train and test on the demo city
 	python -m geoloc.run
