@@ -136,7 +136,8 @@ def test_without_the_plugin_the_line_says_what_to_install(tmp_path):
 
 @pytest.mark.slow
 def test_a_study_from_sweep_to_judgement_elsewhere(tmp_path, hard_city):
-    typed = ["experiment=night_study", "backbone=resnet18", "aug=night,none", "seed=0,1", f"data.path={hard_city}"]
+    typed = ["experiment=night_study", "backbone=resnet18", "aug=night,none", "seed=0,1"]
+    typed += [f"data.path={hard_city}", f"val_folder={hard_city}"]
     done = geoloc(tmp_path, "-m", *BASE, *typed)
     assert done.returncode == 0, done.stderr
     sweep = only_run(tmp_path, "night_study")
