@@ -43,10 +43,15 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
+def command_line_keys() -> set[str]:
+    """Dotted keys and groups that the command line names."""
+    return {override.split("=")[0].lstrip("+~") for override in HydraConfig.get().overrides.task}
+
+
 def typed_keys() -> set[str]:
     """Dotted keys and groups that the command line names, or the experiment that it chooses."""
     hydra_config = HydraConfig.get()
-    typed = {override.split("=")[0].lstrip("+~") for override in hydra_config.overrides.task}
+    typed = command_line_keys()
     chosen = hydra_config.runtime.choices.get("experiment")
     folders = [Path(source.path) for source in hydra_config.runtime.config_sources if source.schema == "file"]
     for name in [chosen] if isinstance(chosen, str) else chosen or []:

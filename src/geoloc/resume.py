@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from geoloc.errors import InputError
+from geoloc.textfiles import read_json
 
 # What may be typed besides resume=; all else would make the second half another run than the first.
 MAY_CHANGE = (
@@ -69,11 +69,7 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"resume={folder}: not the folder of a run (it has no .hydra/overrides.yaml)")
     if not (folder / "checkpoints" / "last.ckpt").is_file():
         raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
-    try:
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        results = {}
-    if results.get("status") == "finished":
+    if read_json(folder / "results.json").get("status") == "finished":
         raise InputError(f"resume={folder}: that run has finished; start a new one from checkpoint={folder}")
 
 

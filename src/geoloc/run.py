@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from geoloc.errors import InputError
 from geoloc.messages import one_line, say
 from geoloc.resume import lock_run, refuse_drift, resumed_arguments
+from geoloc.textfiles import write_whole
 
 if TYPE_CHECKING:
     from geoloc.tasks.job import Job
@@ -128,7 +129,7 @@ def _refuse(found: list[str]) -> None:
     path = Path(HydraConfig.get().runtime.output_dir) / "results.json"
     if not path.is_file():  # there is one if this was to resume a run
         content = {"status": "failed", "error": "; ".join(found)}
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(content, indent=1) + "\n")
     _update_leaderboard(path.parent)
     raise InputError(*found)
 
@@ -144,7 +145,7 @@ def _update_leaderboard(folder: Path) -> None:
 
 
 def _job(cfg: DictConfig) -> Job:
-    from geoloc.config import instantiate, plain, typed_keys
+    from geoloc.config import command_line_keys, instantiate, plain, typed_keys
     from geoloc.logs import Collector
     from geoloc.tasks.job import Job
 
@@ -163,7 +164,7 @@ def _job(cfg: DictConfig) -> Job:
     for name in COLLECTED:
         logging.getLogger(name).addHandler(Collector(job.warnings))
     if content["resume"]:
-        refuse_drift(cfg, folder, {override.split("=")[0].lstrip("+~") for override in hydra_config.overrides.task})
+        refuse_drift(cfg, folder, command_line_keys())
     return job
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from geoloc.aggregators.pooling import L2, Pooling
+from geoloc.aggregators.pooling import Pooling
 
 
 class MAC(Pooling):
@@ -18,9 +18,6 @@ class MAC(Pooling):
         in_channels: C, channels of the map.
         l2: See `Pooling`.
     """
-
-    def __init__(self, in_channels: int, l2: L2 = "none") -> None:
-        super().__init__(in_channels, l2)
 
     def pool(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, h, w) -> (B, C)."""

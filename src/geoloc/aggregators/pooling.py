@@ -25,7 +25,7 @@ class Pooling(nn.Module):
         out_dim: C.
     """
 
-    def __init__(self, in_channels: int, l2: L2) -> None:
+    def __init__(self, in_channels: int, l2: L2 = "none") -> None:
         super().__init__()
         self.out_dim = in_channels
         self.l2 = l2

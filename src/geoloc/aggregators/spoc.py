@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from geoloc.aggregators.pooling import L2, Pooling
+from geoloc.aggregators.pooling import Pooling
 
 
 class SPoC(Pooling):
@@ -17,9 +17,6 @@ class SPoC(Pooling):
         in_channels: C, channels of the map.
         l2: See `Pooling`.
     """
-
-    def __init__(self, in_channels: int, l2: L2 = "none") -> None:
-        super().__init__(in_channels, l2)
 
     def pool(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, h, w) -> (B, C)."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from pathlib import Path
 from typing import Any
 
 from geoloc.report.sweep import NO_RESULTS, read_jobs
+from geoloc.textfiles import write_whole
 
 
 def write_leaderboard(sweep: Path) -> Path:
@@ -34,12 +35,11 @@ def write_leaderboard(sweep: Path) -> Path:
     columns.sort(key=lambda key: "/R" in key)  # a failed job has no recalls; they still go last
     rows = [{key: row[key] for key in columns if key in row} for row in rows]
     path = sweep / "leaderboard.csv"
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    part.replace(path)
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, columns, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, file.getvalue())
     return path
 
 

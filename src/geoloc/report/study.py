@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from geoloc.evaluate.paired import Estimate, mean_interval, paired_difference
 from geoloc.report.sweep import SweepJob, configured, read_jobs
+from geoloc.textfiles import write_whole
 
 SHOWN = (1, 5)
 ABOUT = (
@@ -69,8 +69,8 @@ def write_study(sweep: Path, jobs: Sequence[SweepJob] | None = None, stem: str =
     rows, notes = _rows(jobs)
     notes = [_find_baselines(rows, configured(sweep, "baseline")), *notes]
     metrics = list(dict.fromkeys(key for job in jobs for key in job.recalls))
-    _write(sweep / f"{stem}.csv", _csv(rows, metrics))
-    _write(sweep / f"{stem}.md", _md(f"{sweep.resolve().name}: {stem}", rows, metrics, notes))
+    write_whole(sweep / f"{stem}.csv", _csv(rows, metrics))
+    write_whole(sweep / f"{stem}.md", _md(f"{sweep.resolve().name}: {stem}", rows, metrics, notes))
     return sweep / f"{stem}.md"
 
 
@@ -198,10 +198,3 @@ def _cell(estimate: Estimate, sign: str) -> str:
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that is either the old one or the whole new one; jobs may end at the same time."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

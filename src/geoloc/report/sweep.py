@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from geoloc.textfiles import read_json
 
 NO_RESULTS = "no results"
 
@@ -55,10 +56,7 @@ def _number(folder: Path) -> tuple[int, str]:
 
 def _read(folder: Path) -> SweepJob:
     file, overrides = folder / "results.json", folder / ".hydra" / "overrides.yaml"
-    try:
-        results = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there yet, or being written by a job that runs beside this one
-        results = {}
+    results = read_json(file)  # empty if it is not there yet
     asked = yaml.safe_load(overrides.read_text(encoding="utf-8")) if overrides.is_file() else []
     typed = dict(override.split("=", 1) for override in asked or [] if "=" in override)
     seed = results.get("environment", {}).get("seed", typed.get("seed", ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from geoloc.net import DescriptorNet
 from geoloc.predictions import Scores
 from geoloc.report.predictions import write_predictions
 from geoloc.tasks.job import Job
+from geoloc.textfiles import read_json, write_whole
 
 PACKAGES = ("geoloc", "torch", "torchvision", "pytorch-lightning", "hydra-core", "faiss-cpu", "timm", "numpy", "pillow")
 
@@ -104,20 +104,9 @@ def domain_facts(result: Result) -> dict[str, Any]:
     return facts
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file that is either the old one or the whole new one, whatever happens meanwhile."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
 def read_results(folder: Path) -> dict[str, Any]:
     """results.json of a run; empty if there is none that can be read."""
-    try:
-        content = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_json(folder / "results.json")
 
 
 def write_status(job: Job, status: str, **more: Any) -> None:
@@ -126,7 +115,8 @@ def write_status(job: Job, status: str, **more: Any) -> None:
     if status == "finished":
         content.pop("error", None)
     warnings = list(dict.fromkeys([*content.get("warnings", []), *job.warnings]))
-    write_json(job.folder / "results.json", {**content, "warnings": warnings, "environment": environment(job)})
+    content |= {"warnings": warnings, "environment": environment(job)}
+    write_whole(job.folder / "results.json", json.dumps(content, indent=1) + "\n")
 
 
 def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], seconds: dict[str, float]) -> None:

@@ -21,6 +21,7 @@ from geoloc.data.images import read_image, to_tensor
 from geoloc.data.readers import find_images
 from geoloc.data.twins import twin_name
 from geoloc.errors import InputError
+from geoloc.textfiles import write_whole
 
 MANIFEST = "twins.json"
 QUALITY = 95
@@ -98,9 +99,7 @@ def _claim(twins: Path, manifest: dict[str, Any]) -> None:
         if twins.exists() and any(twins.iterdir()):
             raise InputError(f"{twins}: holds files that are no night twins (no {MANIFEST}); name another folder")
         twins.mkdir(exist_ok=True)
-        part = path.with_name(f".{MANIFEST}.part")
-        part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(manifest, indent=2) + "\n")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         differ = [key for key in sorted(manifest.keys() | found.keys()) if found.get(key) != manifest.get(key)]

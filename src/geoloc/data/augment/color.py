@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torchvision.transforms.v2 import functional as tf
 
@@ -9,51 +11,47 @@ from geoloc.data.augment.step import Range, Step, check, draw
 
 
 class Factor(Step):
-    """Base of the steps with one factor.
+    """Base of the steps with one factor; `adjust` is what it does to an image.
 
     Args:
         factor: A constant, or [low, high]; 1 changes nothing.
         p: Probability.
     """
 
-    least, most = 0.0, float("inf")
+    adjust: Callable[[torch.Tensor, float], torch.Tensor]
 
     def __init__(self, factor: Range, p: float = 1.0) -> None:
         super().__init__(p)
-        check("factor", factor, self.least, self.most)
+        check("factor", factor)
         self.factor = factor
+
+    def change(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return self.adjust(x, draw(self.factor))
 
 
 class Brightness(Factor):
     """factor * x."""
 
-    def change(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        return tf.adjust_brightness(x, draw(self.factor))
+    adjust = staticmethod(tf.adjust_brightness)
 
 
 class Contrast(Factor):
     """mean + factor * (x - mean), with the mean of the image's luma."""
 
-    def change(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        return tf.adjust_contrast(x, draw(self.factor))
+    adjust = staticmethod(tf.adjust_contrast)
 
 
 class Saturation(Factor):
     """luma + factor * (x - luma), pixel by pixel."""
 
-    def change(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        return tf.adjust_saturation(x, draw(self.factor))
+    adjust = staticmethod(tf.adjust_saturation)
 
 
 class Sharpness(Factor):
     """smooth + factor * (x - smooth), with a 3x3 smoothing filter."""
 
-    def change(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        return tf.adjust_sharpness(x, draw(self.factor))
+    adjust = staticmethod(tf.adjust_sharpness)
 
 
 class Hue(Step):

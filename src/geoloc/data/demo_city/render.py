@@ -11,6 +11,8 @@ from typing import Any
 from filelock import FileLock
 from PIL import Image
 
+from geoloc.textfiles import write_whole
+
 from .builder import build_street
 from .names import file_name
 from .plan import CityPlan, Shot, default_plan, find_site, generator, plan_shots
@@ -62,7 +64,7 @@ def render_plan(
             return root
         _prepare(root, plan, wanted)
         _render_streets(root, plan, seed, workers or min(os.cpu_count() or 1, _MOST_WORKERS), progress)
-        _write_state(root / _DONE, {**wanted, "status": "complete"})
+        write_whole(root / _DONE, json.dumps({**wanted, "status": "complete"}) + "\n")
         (root / _RENDERING).unlink()
     return root
 
@@ -79,7 +81,7 @@ def _prepare(root: Path, plan: CityPlan, wanted: dict[str, Any]) -> None:
     for split in plan.splits:
         for kind in _KINDS[: 2 + split.night]:
             (root / "images" / split.name / kind).mkdir(parents=True, exist_ok=True)
-    _write_state(root / _RENDERING, wanted)
+    write_whole(root / _RENDERING, json.dumps(wanted) + "\n")
 
 
 def _remove_files(root: Path, pattern: str) -> None:
@@ -100,12 +102,6 @@ def _read_state(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return state if isinstance(state, dict) and "version" in state else None
-
-
-def _write_state(path: Path, state: dict[str, Any]) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(state) + "\n", encoding="utf-8")
-    part.replace(path)
 
 
 def _render_streets(root: Path, plan: CityPlan, seed: int, workers: int, progress: Progress | None) -> None:
