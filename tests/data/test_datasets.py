@@ -63,6 +63,29 @@ def test_roles(train, images, changed):
         assert not torch.equal(night[0][2], night[0][3])
 
 
+def test_the_original_query_is_kept_beside_the_augmented_one(train):
+    """Augmented view, original, positive, negatives; what is shared reaches both views."""
+    noisy = Augment([SensorNoise(shot=0.0, read=0.2)], shared=[Flip(p=1.0)], keep_original=True)
+    plain, alone, both = (
+        Triplets(train, (32, 32), step, seed=0)
+        for step in (None, Augment([SensorNoise(shot=0.0, read=0.2)], shared=[Flip(p=1.0)]), noisy)
+    )
+    for triplets in (plain, alone, both):
+        triplets.select(np.array([[0, 1, 2, 3]]), epoch=0)
+    assert (plain.views, alone.views, both.views) == (1, 1, 2)
+    assert torch.equal(both[0][1:], plain[0].flip(3))
+    assert torch.equal(both[0][0], alone[0][0])  # the draws are those without the original
+    assert not torch.equal(both[0][0], both[0][1])
+
+
+def test_steps_that_change_nothing_are_refused():
+    with pytest.raises(ValueError, match=r"images: \[\] gives the steps no image to change"):
+        Augment([Brightness(0.0)], images=[])
+    for still in ({"shared": [Flip()]}, {"steps": [Brightness(0.0)], "images": ["positive"]}):
+        with pytest.raises(ValueError, match="keep_original: nothing changes the query"):
+            Augment(**still, keep_original=True)
+
+
 def test_what_is_shared_is_drawn_apart_from_what_is_not(train):
     """Of 80 tuples some 20 have the query darkened and all mirrored, and so on for all four combinations."""
     aug = Augment([Brightness(0.0, p=0.5)], shared=[Flip(p=0.5)])

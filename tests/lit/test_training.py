@@ -19,7 +19,8 @@ def run(city, tmp_path, epochs, ckpt=None, folder=None, full=False):
     """Train with augmentation, checkpoints and table; returns the network and the trainer."""
     folder = folder or tmp_path
     net = tiny_net(seed=0 if ckpt is None else 99)
-    data = tiny_data(city, augment=Augment([Gamma([0.5, 2.0], [0.3, 1.0], p=0.7)]), num_workers=2)
+    augment = Augment([Gamma([0.5, 2.0], [0.3, 1.0], p=0.7)], keep_original=full)
+    data = tiny_data(city, augment=augment, num_workers=2)
     mining = miner(folder)
     if full:
         mining.miner = Full(4, 3, pool=5)

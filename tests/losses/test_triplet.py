@@ -25,6 +25,15 @@ def test_equals_the_benchmark_way():
     assert Triplet()(d, triplet_rows(4, 10)).item() == pytest.approx(float(slow), rel=1e-5)
 
 
+def test_two_views_of_a_query_count_as_two_queries():
+    """The mean of what each view gives alone."""
+    torch.manual_seed(0)
+    d = torch.randn(3 * 7, 16)  # 3 tuples: 2 views, positive, 4 negatives
+    tuples = d.view(3, 7, 16)
+    first, second = (Triplet()(tuples[:, [view, *range(2, 7)]].flatten(0, 1), triplet_rows(3, 4)) for view in (0, 1))
+    assert Triplet()(d, triplet_rows(3, 4, views=2)).item() == pytest.approx(float(first + second) / 2, rel=1e-5)
+
+
 def test_satisfied_triplets_give_zero_and_no_nan():
     d = torch.tensor([[0.0], [0.0], [9.0]], requires_grad=True)
     loss = Triplet()(d, triplet_rows(1, 1))

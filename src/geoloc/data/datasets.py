@@ -51,6 +51,9 @@ class Triplets(Dataset):
         size: (height, width) in pixels.
         augment: Reads and augments a tuple; None for no augmentation.
         seed: With (epoch, query) it fixes every random draw of the augmentation, whatever the number of workers.
+
+    Attributes:
+        views: Views of the query in each tuple.
     """
 
     def __init__(self, domain: Domain, size: tuple[int, int], augment: Augment | None, seed: int) -> None:
@@ -60,6 +63,7 @@ class Triplets(Dataset):
             augment.check(self.queries.tolist())
         self.size = size
         self.augment = augment
+        self.views = 1 if augment is None else augment.views
         self.seed = seed
         self.epoch = 0
         self.tuples = np.empty((0, 3), np.int64)
@@ -78,7 +82,7 @@ class Triplets(Dataset):
         return len(self.tuples)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        """(2 + n, 3, H, W) uint8: query, positive, negatives."""
+        """(views + 1 + n, 3, H, W) uint8: views of the query, positive, negatives."""
         query, *others = self.tuples[index].tolist()
         paths = [self.queries[query], *self.database[others]]
         if self.augment is not None:

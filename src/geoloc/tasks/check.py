@@ -46,7 +46,8 @@ def sheet(domain: Domain, augment: Augment, size: tuple[int, int], seed: int) ->
         seed: The run's.
     """
     # A tuple of the same photo three times; the first of query, positive and negative that is augmented is shown.
-    shown = next((number for number, role in enumerate(ROLES) if role in augment.images), 0)
+    role = next((number for number, role in enumerate(ROLES) if role in augment.images), 0)
+    shown = role if role == 0 else role + augment.views - 1
     rows: list[list[Image.Image | torch.Tensor]] = []
     for query in np.linspace(0, len(domain.queries) - 1, min(QUERIES, len(domain.queries))).astype(int).tolist():
         path = str(domain.queries.path(query))

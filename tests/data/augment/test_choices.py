@@ -39,9 +39,8 @@ def test_night_is_darker_than_day():
     torch.manual_seed(0)
     means = torch.tensor([float(in_floats(aug.steps, photo(96, 128)).float().mean()) for _ in range(60)])
     day = float(photo(96, 128).float().mean())
-    unchanged = (means - day).abs() < 4  # but for JPEG
-    assert 4 <= int(unchanged.sum()) <= 22  # p = 0.8
-    assert float(means[~unchanged].max()) < 0.9 * day
+    assert float(means.max()) < 0.9 * day
+    assert aug.views == 2  # so that what is seen by day is learnt as well
 
 
 @pytest.mark.parametrize("name", NAMES)

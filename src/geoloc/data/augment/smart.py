@@ -82,6 +82,7 @@ class Smart(Augment):
         strength: Likewise.
         weights: Likewise.
         p: Likewise.
+        keep_original: See `Augment`.
     """
 
     def __init__(
@@ -92,5 +93,7 @@ class Smart(Augment):
         weights: Mapping[str, float] | None = None,
         p: float = 0.5,
         full_size: bool = False,
+        keep_original: bool = False,
     ) -> None:
-        super().__init__([RandomOperations(count, strength, weights, p)], images, full_size=full_size)
+        operations = RandomOperations(count, strength, weights, p)
+        super().__init__([operations], images, full_size=full_size, keep_original=keep_original)

@@ -25,6 +25,14 @@ class Augment:
         full_size: Apply `steps` to the photo as it is, before it is resized to the network's size. What a camera does
             to each pixel, such as noise, belongs after; geometry loses less before.
         twins: Draws the query's photo or its translated twin, before it is read; None for none.
+        keep_original: Train on the query as it is, too: the tuple then has two views of it, and each has triplets with
+            the positive and the negatives. What is learnt for the night then costs nothing of what is seen by day.
+
+    Attributes:
+        views: Views of the query in each tuple, 1 or 2.
+
+    Raises:
+        ValueError: Steps for no image, or a second view that could not differ from the first.
     """
 
     def __init__(
@@ -34,11 +42,17 @@ class Augment:
         shared: Sequence[Change] = (),
         full_size: bool = False,
         twins: Twins | None = None,
+        keep_original: bool = False,
     ) -> None:
         self.steps, self.shared = Chain(steps), Chain(shared)
         self.images = frozenset(images)
         self.full_size = full_size
         self.twins = twins
+        self.views = 2 if keep_original else 1
+        if self.steps.steps and not self.images:
+            raise ValueError("images: [] gives the steps no image to change; name query, positive or negative")
+        if keep_original and twins is None and not (self.steps.steps and "query" in self.images):
+            raise ValueError("keep_original: nothing changes the query, so both views of it would be the same")
 
     def check(self, queries: Sequence[str]) -> None:
         """Make sure, before anything is computed, that there is what training will read.
@@ -61,7 +75,8 @@ class Augment:
             key: Numbers that fix all draws, such as (seed, epoch, query row).
 
         Returns:
-            (2 + n, 3, height, width) uint8.
+            (views + 1 + n, 3, height, width) uint8: the query as augmented, then as it is if that is kept; the
+            positive, the negatives.
         """
         roles: list[Role] = ["query", "positive", *["negative"] * (len(paths) - 2)]  # type: ignore[list-item]
         with torch.random.fork_rng(devices=[]):
@@ -70,6 +85,8 @@ class Augment:
                 self._image(path, role, size, [*key, number])
                 for number, (path, role) in enumerate(zip(paths, roles, strict=True), 1)
             ]
+            if self.views == 2:
+                images.insert(1, resize(to_tensor(read_image(paths[0])), size))
             if self.shared.steps:
                 images = [_seeded([*key, 0], self.shared, image) for image in images]
         return torch.stack(images)
