@@ -208,7 +208,6 @@ def test_a_search_over_the_night_augmentation(tmp_path, hard_city):
     aug = cfg["aug"]
     assert aug["_target_"] == "geoloc.data.augment.smart.Smart"
     assert found == {
-        "aug.p": aug["p"],
         "aug.count": aug["count"],
         "aug.strength.1": aug["strength"][1],
         **{f"aug.weights.{name}": aug["weights"][name] for name in ("scene", "exposure", "noise")},
