@@ -170,6 +170,18 @@ def test_noise_is_shot_and_read():
     assert float(SensorNoise(shot=0.0, read=0.5)(dark).min()) == 0  # a sensor counts no negative light
 
 
+def test_noise_of_a_wider_photo_shrinks_as_its_pixels_are_averaged():
+    """The same as noise on the wide photo whose blocks of 4 x 4 pixels become one."""
+    torch.manual_seed(0)
+    wide = torch.full((3, 400, 400), 0.5)
+    averaged = torch.nn.functional.avg_pool2d(SensorNoise(shot=0.01, read=0.02)(wide), 4)
+    direct = SensorNoise(shot=0.01, read=0.02, width=400)(torch.full((3, 100, 100), 0.5))
+    assert float(direct.std()) == pytest.approx(float(averaged.std()), rel=0.03)
+    assert float(direct.std()) == pytest.approx((0.01 * 0.5 + 0.02**2) ** 0.5 / 4, rel=0.03)
+    larger = SensorNoise(shot=0.0, read=0.02, width=100)(wide) - wide  # never more than the photo has
+    assert float(larger.std()) == pytest.approx(0.02, rel=0.03)
+
+
 def test_jpeg_loses_more_at_lower_quality():
     x = street()
     errors = [float((Jpeg(quality)(x) - x).abs().mean()) for quality in (100, 60, 5)]

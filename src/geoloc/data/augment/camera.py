@@ -146,19 +146,27 @@ class SensorNoise(Step):
     Args:
         shot: Variance per unit of light: gain over the electrons of a full well.
         read: Standard deviation in the dark.
+        width: Pixels across the photo that has this noise. Each pixel of a narrower image is the mean of several of its
+            pixels: the noise is smaller by the ratio of the widths. None: the image is that photo.
         p: Probability.
     """
 
-    def __init__(self, shot: Range = (0.0, 0.01), read: Range = (0.0, 0.02), p: float = 1.0) -> None:
+    def __init__(
+        self, shot: Range = (0.0, 0.01), read: Range = (0.0, 0.02), width: float | None = None, p: float = 1.0
+    ) -> None:
         super().__init__(p)
         check("shot", shot)
         check("read", read)
-        self.shot, self.read = shot, read
+        if width is not None:
+            check("width", width, 1)
+        self.shot, self.read, self.width = shot, read, width
 
     def change(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
-        variance = draw(self.shot) * x.clamp_min(0) + draw(self.read) ** 2
-        return (x + variance.sqrt() * torch.randn_like(x)).clamp_min(0)
+        deviation = (draw(self.shot) * x.clamp_min(0) + draw(self.read) ** 2).sqrt()
+        if self.width is not None:
+            deviation = deviation * min(1.0, x.shape[-1] / self.width)
+        return (x + deviation * torch.randn_like(x)).clamp_min(0)
 
 
 class Jpeg(Step):

@@ -23,7 +23,7 @@ IN_LIGHT: dict[str, Callable[[float], Step]] = {
     "glow": lambda s: Glow(strength=0.8 * s, radius=0.02, threshold=0.3),
     "vignetting": lambda s: Vignetting(degrees=50 * s),
     "motion_blur": lambda s: MotionBlur(length=0.03 * s),
-    "noise": lambda s: SensorNoise(shot=0.006 * s, read=0.012 * s),
+    "noise": lambda s: SensorNoise(shot=0.006 * s, read=0.012 * s, width=640),
 }
 # And these on the encoded image.
 AFTERWARDS: dict[str, Callable[[float], Step]] = {
