@@ -26,7 +26,7 @@ class Augment:
             to each pixel, such as noise, belongs after; geometry loses less before.
         twins: Draws the query's photo or its translated twin, before it is read; None for none.
         keep_original: Train on the query as it is, too: the tuple then has two views of it, and each has triplets with
-            the positive and the negatives. What is learnt for the night then costs nothing of what is seen by day.
+            the positive and the negatives.
 
     Attributes:
         views: Views of the query in each tuple, 1 or 2.
