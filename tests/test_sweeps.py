@@ -19,7 +19,8 @@ from mini import write_hard_city
 from omegaconf import open_dict
 
 from geoloc.config import problems
-from geoloc.run import conf_folder, new_job
+from geoloc.folders import new_job
+from geoloc.run import conf_folder
 
 ROOT = conf_folder().parent
 BASE = [*TINY, "trainer.max_epochs=1", "recall_values=[1,2,5]", "monitor=R2"]
@@ -201,10 +202,12 @@ def test_a_search_maximises_the_validation_recall_and_is_continued(tmp_path, har
 @pytest.mark.slow
 def test_a_search_over_the_night_augmentation(tmp_path, hard_city):
     typed = ["hparams_search=night_augmentation", "backbone=resnet18", f"val_folder={hard_city}"]
-    done = geoloc(tmp_path, "-m", *BASE, *typed, f"data.path={hard_city}", "hydra.sweeper.n_trials=1")
+    mine = "hydra.sweep.dir=a/folder/of/mine"  # which is not there yet
+    done = geoloc(tmp_path, "-m", *BASE, *typed, f"data.path={hard_city}", "hydra.sweeper.n_trials=1", mine)
     assert done.returncode == 0, done.stderr
-    found = yaml.safe_load((only_run(tmp_path) / "optimization_results.yaml").read_text())["best_params"]
-    cfg = yaml.safe_load((only_run(tmp_path) / "0" / ".hydra" / "config.yaml").read_text())
+    sweep = tmp_path / "a" / "folder" / "of" / "mine"
+    found = yaml.safe_load((sweep / "optimization_results.yaml").read_text())["best_params"]
+    cfg = yaml.safe_load((sweep / "0" / ".hydra" / "config.yaml").read_text())
     aug = cfg["aug"]
     assert aug["_target_"] == "geoloc.data.augment.smart.Smart"
     assert found == {

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from geoloc.errors import InputError
+from geoloc.folders import made, new_folder, new_job
 from geoloc.messages import one_line, say
 from geoloc.resume import lock_run, refuse_drift, resumed_arguments
 from geoloc.textfiles import write_whole
@@ -50,46 +51,10 @@ def conf_folder() -> Path:
     return repository if (repository / "config.yaml").is_file() else here.parent / "conf"
 
 
-def new_folder(wanted: str) -> str:
-    """Make a folder that did not exist before: `wanted`, or `wanted_2`, `wanted_3`, ... if it is taken.
-
-    Args:
-        wanted: Path; relative to where the command is given.
-    """
-    number = 1
-    while True:
-        folder = Path(wanted if number == 1 else f"{wanted}_{number}")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return str(folder)
-
-
-def new_job(sweep: str, wanted: int) -> int:
-    """Make the folder of a sweep's next job: number `wanted`, or the next that is free if the sweep is continued.
-
-    Args:
-        sweep: The sweep's folder.
-        wanted: From 0.
-
-    Returns:
-        The number, which is the folder's name.
-    """
-    while True:
-        try:
-            (Path(sweep) / str(wanted)).mkdir(parents=True)
-        except FileExistsError:
-            wanted += 1
-        else:
-            return wanted
-
-
 # Cached by Hydra, so all processes and jobs of one command see the same folder.
 OmegaConf.register_new_resolver("new_folder", new_folder, use_cache=True)
 OmegaConf.register_new_resolver("new_job", new_job, use_cache=True)
+OmegaConf.register_new_resolver("made", made)
 OmegaConf.register_new_resolver("times", lambda number, factor: number * factor)
 
 

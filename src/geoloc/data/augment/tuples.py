@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -79,23 +80,26 @@ class Augment:
             positive, the negatives.
         """
         roles: list[Role] = ["query", "positive", *["negative"] * (len(paths) - 2)]  # type: ignore[list-item]
+        read = cache(lambda path: to_tensor(read_image(path)))  # the query may be wanted twice
         with torch.random.fork_rng(devices=[]):
             # Numbers from 1: seeds of (..., 0) are those of what all images share.
             images = [
-                self._image(path, role, size, [*key, number])
+                self._image(path, role, size, [*key, number], read)
                 for number, (path, role) in enumerate(zip(paths, roles, strict=True), 1)
             ]
             if self.views == 2:
-                images.insert(1, resize(to_tensor(read_image(paths[0])), size))
+                images.insert(1, resize(read(paths[0]), size))
             if self.shared.steps:
                 images = [_seeded([*key, 0], self.shared, image) for image in images]
         return torch.stack(images)
 
-    def _image(self, path: str, role: Role, size: tuple[int, int], key: Sequence[int]) -> torch.Tensor:
+    def _image(
+        self, path: str, role: Role, size: tuple[int, int], key: Sequence[int], read: Callable[[str], torch.Tensor]
+    ) -> torch.Tensor:
         _start(key)
         if self.twins is not None and role == "query":
             path = self.twins(path)
-        image = to_tensor(read_image(path))
+        image = read(path)
         if role not in self.images or not self.steps.steps:
             return resize(image, size)
         if self.full_size:

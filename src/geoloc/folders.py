@@ -1,0 +1,48 @@
+"""Folders of runs and sweeps, made when Hydra resolves their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def new_folder(wanted: str) -> str:
+    """Make a folder that did not exist before: `wanted`, or `wanted_2`, `wanted_3`, ... if it is taken.
+
+    Args:
+        wanted: Path; relative to where the command is given.
+    """
+    number = 1
+    while True:
+        folder = Path(wanted if number == 1 else f"{wanted}_{number}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return str(folder)
+
+
+def new_job(sweep: str, wanted: int) -> int:
+    """Make the folder of a sweep's next job: number `wanted`, or the next that is free if the sweep is continued.
+
+    Args:
+        sweep: The sweep's folder.
+        wanted: From 0.
+
+    Returns:
+        The number, which is the folder's name.
+    """
+    while True:
+        try:
+            (Path(sweep) / str(wanted)).mkdir(parents=True)
+        except FileExistsError:
+            wanted += 1
+        else:
+            return wanted
+
+
+def made(folder: str) -> str:
+    """The folder, made unless it is there, for what does not make its own."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return folder
