@@ -1,0 +1,1 @@
+"""One descriptor from an image at several scales."""
