@@ -2,16 +2,18 @@ import csv
 import json
 
 import numpy as np
+import pytest
 import yaml
 from mini import write_side
 from PIL import Image
 
 from geoloc.data.domains import folder
+from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.figures import QUERY, RIGHT, WRONG, strip
 from geoloc.report.leaderboard import write_leaderboard
 from geoloc.report.page import write_page
-from geoloc.report.predictions import write_predictions
+from geoloc.report.predictions import read_predictions, write_predictions
 
 
 def test_predictions_by_hand(mini_city, tmp_path):
@@ -35,6 +37,49 @@ def test_predictions_by_hand(mini_city, tmp_path):
     }
     assert (rows[1]["rank"], rows[1]["meters"], rows[1]["correct"]) == ("2", "502.00", "0")
     assert len(rows) == 12
+
+
+def test_predictions_are_read_as_they_were_written(mini_city, tmp_path):
+    domain = folder(mini_city)
+    ids = np.array([[row, 11 - row, (row + 6) % 12] for row in range(6)])
+    distances = np.arange(18, dtype=np.float32).reshape(6, 3) / 64  # exact with six decimals
+    write_predictions(tmp_path / "p.csv", domain, Predictions(ids, distances, 12), np.zeros(ids.shape, bool))
+    read = read_predictions(tmp_path / "p.csv", domain)
+    assert (read.ids == ids).all()
+    assert (read.distances == distances).all()
+    assert read.database_size == 12
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("database", "base", "has no columns query, rank, database, distance"),
+        ("\n{query},2,", "\n{query},3,", "line 3 does not belong to the photos of mini"),
+        ("\n{query},1,", "\nelsewhere.jpg,1,", "line 2 does not belong to the photos of mini"),
+        ("\n{query},2,{database},", "\n{query},2,elsewhere.jpg,", "line 3 does not belong to the photos of mini"),
+    ],
+)
+def test_predictions_of_other_photos_are_refused(mini_city, tmp_path, old, new, said):
+    domain, path = folder(mini_city), tmp_path / "p.csv"
+    ids = np.array([[row, 11 - row] for row in range(6)])
+    write_predictions(path, domain, Predictions(ids, np.zeros(ids.shape, np.float32), 12), np.zeros(ids.shape, bool))
+    names = {"query": domain.queries.names[0], "database": domain.database.names[11]}
+    text = path.read_text()
+    assert old.format(**names) in text
+    path.write_text(text.replace(old.format(**names), new.format(**names), 1))
+    with pytest.raises(InputError, match=f"p.csv: {said}"):
+        read_predictions(path, domain)
+
+
+def test_predictions_must_be_equally_many(mini_city, tmp_path):
+    domain, path = folder(mini_city), tmp_path / "p.csv"
+    with pytest.raises(InputError, match="no such file; a run that has judged mini holds it"):
+        read_predictions(path, domain)
+    ids = np.array([[row, 11 - row] for row in range(6)])
+    write_predictions(path, domain, Predictions(ids, np.zeros(ids.shape, np.float32), 12), np.zeros(ids.shape, bool))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(InputError, match="must hold equally many predictions for each of the 6 queries"):
+        read_predictions(path, domain)
 
 
 def test_frames_of_a_strip(tmp_path):

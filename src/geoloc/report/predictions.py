@@ -1,4 +1,4 @@
-"""predictions/<domain>.csv: what was found for each query, in the final order."""
+"""predictions/<domain>.csv: what was found for each query, in the final order; <domain>.raw.csv: before any step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from geoloc.data.domains import Domain
+from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 
 COLUMNS = ("query", "rank", "database", "distance", "meters", "correct", "condition")
@@ -44,3 +45,33 @@ def write_predictions(path: Path, domain: Domain, predictions: Predictions, corr
                         conditions[query],
                     )
                 )
+
+
+def read_predictions(path: Path, domain: Domain) -> Predictions:
+    """Read what `write_predictions` has written.
+
+    Args:
+        path: Of the file.
+        domain: Whose queries they are.
+
+    Raises:
+        InputError: The file is missing, or not of this domain.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a run that has judged {domain.name} holds it")
+    rows = {str(name): row for row, name in enumerate(domain.database.names)}
+    found: dict[str, list[tuple[int, float]]] = {str(name): [] for name in domain.queries.names}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if not set(COLUMNS[:4]) <= set(reader.fieldnames or ()):
+            raise InputError(f"{path}: has no columns {', '.join(COLUMNS[:4])}")
+        for line, each in enumerate(reader, 2):
+            query, row = each["query"], rows.get(each["database"])
+            if query not in found or row is None or int(each["rank"]) != len(found[query]) + 1:
+                raise InputError(f"{path}: line {line} does not belong to the photos of {domain.name}")
+            found[query].append((row, float(each["distance"])))
+    lengths = {len(each) for each in found.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise InputError(f"{path}: must hold equally many predictions for each of the {len(found)} queries")
+    values = np.array(list(found.values()), np.float64)  # (Q, k, 2)
+    return Predictions(values[..., 0].astype(np.int64), values[..., 1].astype(np.float32), len(rows))
