@@ -1,0 +1,74 @@
+"""A finished run as later tasks find it: what results.json tells, its domains, and what lies in its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geoloc.data.domains import Domain
+from geoloc.data.readers import read_places
+from geoloc.errors import InputError
+from geoloc.predictions import Predictions
+from geoloc.report.predictions import read_predictions
+from geoloc.tasks.results import read_results
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run whose domains have been described or judged.
+
+    Attributes:
+        folder: The run's.
+        results: Its results.json.
+    """
+
+    folder: Path
+    results: dict[str, Any]
+
+    def domain(self, name: str) -> Domain:
+        """Read one of its domains again.
+
+        Raises:
+            InputError: The photos are gone, or are not those of the run any more.
+        """
+        facts = self.results["domains"][name]
+        coordinates = facts.get("coordinates", "utm")
+        database = read_places(facts["folders"]["database"], coordinates)
+        queries = read_places(facts["folders"]["queries"], coordinates, zone=database.zone)
+        domain = Domain(name, database, queries)
+        if domain.fingerprint() != self.results["fingerprints"][name]:
+            raise InputError(
+                f"{name}: photos in {database.root} or {queries.root} have changed since {self.folder} was written;"
+                " run task=test again"
+            )
+        return domain
+
+    def descriptors(self, name: str) -> np.ndarray | None:
+        """(rows, D) descriptors of a domain, mapped into memory; None if the run has not kept them."""
+        path = self.folder / "descriptors" / f"{name}.npy"
+        return np.load(path, mmap_mode="r") if path.is_file() else None
+
+    def raw_predictions(self, domain: Domain) -> Predictions:
+        """The predictions of a domain as they were before any post-processing."""
+        raw = self.folder / "predictions" / f"{domain.name}.raw.csv"
+        return read_predictions(raw if raw.is_file() else raw.with_name(f"{domain.name}.csv"), domain)
+
+
+def open_run(folder: str | Path | None) -> SavedRun:
+    """Open a run's folder.
+
+    Raises:
+        InputError: There is no run, or it holds nothing to go on from.
+    """
+    if not folder:
+        raise InputError("run: must be given: run=PATH, the folder of a run of task=train, test or describe")
+    folder = Path(folder)
+    results = read_results(folder)
+    if not results:
+        raise InputError(f"run={folder}: not the folder of a run (it has no results.json)")
+    if not results.get("domains"):
+        raise InputError(f"run={folder}: holds no judged domain (its status is {results.get('status', 'unknown')})")
+    return SavedRun(folder, results)
