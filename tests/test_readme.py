@@ -32,6 +32,23 @@ def test_choices_that_are_named_exist():
                 assert (ROOT / "conf" / group / f"{choice}.yaml").is_file(), f"{group}={choice}"
 
 
+def rows_of(text: str) -> list[list[str]]:
+    """Cells of all lines of tables in Markdown."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_the_night_table_is_what_the_study_wrote():
+    study, amos = ((ROOT / "docs" / "results" / f"night_study{end}.md").read_text() for end in ("", "_amos-day-night"))
+    sections = {part.splitlines()[0]: rows_of(part) for part in (study + "\n" + amos).split("\n## ")[1:]}
+    wanted = []
+    for domain in ("demo_city_night", "demo_city_day", "amos_day_night"):
+        found = {row[0]: row for row in sections[domain]}
+        recalls = {aug: found[aug][3].split(" [")[0] for aug in ("none", "night", "night_fixed")}
+        wanted.append([recalls["none"], recalls["night"], found["night"][4], recalls["night_fixed"]])
+    shown = rows_of(README[README.index("## Night") : README.index("## Sweeps")])
+    assert [row[1:] for row in shown[2:]] == wanted
+
+
 @pytest.mark.slow
 def test_the_aggregator_of_the_tutorial_trains_and_is_loaded_again(tmp_path, mini_city):
     mine = tmp_path / "mine"
