@@ -3,12 +3,8 @@ from dataclasses import replace
 from geoloc.evaluate.before_after import Change
 from geoloc.report.changes import console_table, markdown_table
 
-BETTER = Change(
-    before=30, after=70, difference=40, ci95=(0.04, 80), helped=50, hurt=10, p=14 / 64, queries=10
-)  # fmt: skip
-WORSE = Change(
-    before=81.26, after=78.1, difference=-3.16, ci95=(-5, -0.04), helped=1.24, hurt=4.4, p=3e-9, queries=250
-)  # fmt: skip
+BETTER = Change(before=30, after=70, difference=40, ci95=(0.04, 80), helped=50, hurt=10, p=14 / 64, queries=10)
+WORSE = Change(before=81.26, after=78.1, difference=-3.16, ci95=(-5, -0.04), helped=1.24, hurt=4.4, p=3e-9, queries=250)
 DOMAINS = {"tokyo": {1: BETTER, 5: replace(BETTER, p=1.0)}, "a|b": {20: WORSE}}
 
 
