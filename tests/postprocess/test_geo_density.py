@@ -75,9 +75,13 @@ def test_weight_0_keeps_the_order_of_a_step_before():
     assert (GeoDensity(weight=0.0)(ids, mixed, evidence) == np.arange(12)).all()
 
 
-def test_the_order_that_came_is_believed_and_not_the_distance():
-    """Nobody votes for another here, so only belief counts, and it falls by rank."""
-    evidence = evidence_at([[0, 0], [1000, 0], [2000, 0]])
+def test_after_a_step_before_belief_falls_by_rank_as_fast_as_the_distances_tell():
+    """Sorted, 0.7, 0.8, 0.9 at T = 0.1 give beliefs 1, exp(-0.75) = 0.47 and exp(-1.6) = 0.20.
+
+    So the first, which stands alone, has the density 1, and the two others, which stand together, 0.67. If the first
+    kept its own 0.9, nobody could be less believed than the others are, and they would win with 2 to 1.
+    """
+    evidence = evidence_at([[0, 0], [1000, 0], [1000, 0]])
     order = GeoDensity(10, 0.1, 1.0)(np.array([[0, 1, 2]]), np.array([[0.9, 0.7, 0.8]], np.float32), evidence)
     assert order.tolist() == [[0, 1, 2]]
 

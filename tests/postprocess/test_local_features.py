@@ -5,9 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
+from geoloc.data.images import read_image
 from geoloc.errors import InputError
+from geoloc.places import PlaceSet
 from geoloc.postprocess import local_features
-from geoloc.postprocess.chain import Evidence, apply
+from geoloc.postprocess.chain import Evidence, apply, evidence_of
 from geoloc.postprocess.local_features import LocalFeatures, matches
 from geoloc.predictions import Predictions
 
@@ -150,7 +152,8 @@ def test_photos_without_features_keep_the_order(street, size):
     database = [*street[0], grey, texture(7, 32, 32)]
     ids = [[7, 3, 1, 5, 6, 4, 0, 2]]
     assert order_of(LocalFeatures(), ids, evidence_of_photos(database, [grey])) == [list(range(8))]
-    assert order_of(LocalFeatures(), ids, evidence_of_photos(database, [texture(8, *size)]))[0] is not None
+    few = order_of(LocalFeatures(), ids, evidence_of_photos(database, [texture(8, *size)]))
+    assert sorted(few[0]) == list(range(8))
 
 
 def test_an_exception_of_opencv_is_a_score_of_0(monkeypatch, street):
@@ -202,6 +205,23 @@ def test_depth_and_a_list_shorter_than_it(street):
     assert part.ids[0, 0] == 4
     assert set(part.ids[1, :4].tolist()) == {2, 4, 3, 0}
     assert apply(LocalFeatures(depth=1), before, evidence).ids.tolist() == ids.tolist()
+
+
+def test_photos_in_files(tmp_path, street):
+    """As a run gives them: places with names, and the reader of `data`."""
+    for side, images in zip(("database", "queries"), street, strict=True):
+        (tmp_path / side).mkdir()
+        for row, image in enumerate(images):
+            cv2.imwrite(str(tmp_path / side / f"{row}.png"), image[..., ::-1])
+    places = [
+        PlaceSet(tmp_path / side, np.array([f"{row}.png" for row in range(n)]), np.full((n, 2), 3e5))
+        for side, n in (("database", 6), ("queries", 2))
+    ]
+    evidence = evidence_of(*places, None, lambda path: np.asarray(read_image(path)))
+    ids = [[3, 1, 5, 4, 0, 2], [2, 4, 3, 0, 1, 5]]
+    assert order_of(LocalFeatures(), ids, evidence) == order_of(LocalFeatures(), ids, evidence_of_photos(*street))
+    only_second = evidence.select(np.array([1]))
+    assert order_of(LocalFeatures(), ids[1:], only_second) == order_of(LocalFeatures(), ids, evidence)[1:]
 
 
 def test_progress_is_told(street):
