@@ -31,6 +31,7 @@ class Evidence:
         queries: (Q, D) float descriptors; None if they were not kept.
         database_photo: Row -> path of a database image; None if no photo is at hand.
         query_photo: Row -> path of a query; None likewise.
+        read: Path -> (H, W, 3) uint8 RGB photo; None if photos cannot be read.
     """
 
     xy: np.ndarray
@@ -39,6 +40,7 @@ class Evidence:
     queries: np.ndarray | None = None
     database_photo: Callable[[int], Path] | None = None
     query_photo: Callable[[int], Path] | None = None
+    read: Callable[[Path], np.ndarray] | None = None
 
     def select(self, rows: np.ndarray) -> Evidence:
         """The same of some queries ((n,) int64), renumbered in that order."""
@@ -50,8 +52,20 @@ class Evidence:
         )
 
 
-def evidence_of(database: PlaceSet, queries: PlaceSet, descriptors: Descriptors | None) -> Evidence:
-    """What a domain tells the steps."""
+def evidence_of(
+    database: PlaceSet,
+    queries: PlaceSet,
+    descriptors: Descriptors | None,
+    read: Callable[[Path], np.ndarray] | None = None,
+) -> Evidence:
+    """What a domain tells the steps.
+
+    Args:
+        database: The database images.
+        queries: The queries.
+        descriptors: Of both; None if they were not kept.
+        read: Path -> (H, W, 3) uint8 RGB. Given by the caller, as the image reader belongs to `data`, a sibling.
+    """
     assert database.shots is not None
     return Evidence(
         xy=database.xy,
@@ -60,6 +74,7 @@ def evidence_of(database: PlaceSet, queries: PlaceSet, descriptors: Descriptors 
         queries=None if descriptors is None else descriptors.queries,
         database_photo=database.path,
         query_photo=queries.path,
+        read=read,
     )
 
 
@@ -120,5 +135,6 @@ def _check_needs(step: Step, evidence: Evidence) -> None:
     name = type(step).__name__
     if "descriptors" in step.needs and (evidence.database is None or evidence.queries is None):
         raise InputError(f"postprocess: {name} needs descriptors; keep_descriptors=true leaves them in a run's folder")
-    if "photos" in step.needs and (evidence.database_photo is None or evidence.query_photo is None):
+    photos = (evidence.database_photo, evidence.query_photo, evidence.read)
+    if "photos" in step.needs and None in photos:
         raise InputError(f"postprocess: {name} needs the photos, which are not at hand")
