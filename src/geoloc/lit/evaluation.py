@@ -19,9 +19,12 @@ from geoloc.evaluate.recall import hits_at_n, score
 from geoloc.evaluate.slices import score_slices
 from geoloc.index.exact import Exact
 from geoloc.lit.metrics import RecallAtN
+from geoloc.lit.search import check_view, search
 from geoloc.lit.store import DescriptorStore
 from geoloc.places import Neighbours
 from geoloc.predictions import Descriptors, Predictions, Scores
+from geoloc.views.hard_resize import HardResize
+from geoloc.views.view import View
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +88,7 @@ class Evaluation:
         self.folder = folder
         self.slices = slices
         self.stage = ""
+        self.view: View = HardResize()
         self.open: list[_Open] = []
         self.clock = 0.0
 
@@ -94,16 +98,20 @@ class Evaluation:
         self.dim = dim
 
     def start(self, stage: str) -> None:
-        """Open a store for each domain of "val" or "test"."""
+        """Open a store for each domain of "val" or "test", with a row for each database image and crop of a query."""
         self.open = []
         self.stage = stage
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.view = data.view if stage == "test" else HardResize()
+        check_view(self.view)
         self.clock = time.perf_counter()
         # A sanity check or a development run sees a few images of a domain; such a part is never scored.
         if self.trainer.sanity_checking or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        for domain in self.trainer.datamodule.domains[stage]:  # type: ignore[attr-defined]
+        for domain in data.domains[stage]:
             path = self.folder / f"{domain.name}.npy"
-            self.open.append(_Open(domain, DescriptorStore.shared(self.trainer.strategy, path, len(domain), self.dim)))
+            rows = len(domain.database) + self.view.count * len(domain.queries)
+            self.open.append(_Open(domain, DescriptorStore.shared(self.trainer.strategy, path, rows, self.dim)))
 
     def take(self, number: int, rows: torch.Tensor, descriptors: torch.Tensor) -> None:
         """Keep (B, D) descriptors of the (B,) rows of domain `number`."""
@@ -133,7 +141,7 @@ class Evaluation:
         start = time.perf_counter()
         descriptors = Descriptors(item.store.vectors, len(item.domain.database))
         own = np.arange(self.trainer.global_rank, len(item.domain.queries), self.trainer.world_size)
-        found = self.index.search(descriptors.database, descriptors.queries[own], self.k)
+        found = search(self.index, self.view, descriptors, own, self.k)
         seconds = {"extract": item.seconds, "search": time.perf_counter() - start}
         positives = item.domain.positives(self.radius)
         metric = RecallAtN(self.recall_values).to(self.trainer.strategy.root_device)

@@ -106,12 +106,15 @@ class PlaceModule(pl.LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Describe ((B, 3, H, W) images, (B,) rows) of domain number `dataloader_idx`."""
-        images, rows = batch
-        self.evaluation.take(dataloader_idx, rows, self.net(images))
+        self._describe([batch], dataloader_idx)
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """As `validation_step`."""
-        self.validation_step(batch, batch_idx, dataloader_idx)
+        """The same of several groups, one of each shape."""
+        self._describe(batch, dataloader_idx)
+
+    def _describe(self, groups: list[tuple[torch.Tensor, torch.Tensor]], number: int) -> None:
+        for images, rows in groups:
+            self.evaluation.take(number, rows, self.net(images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the recalls of every validation domain, and the mean that chooses the best checkpoint."""

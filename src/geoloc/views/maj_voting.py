@@ -18,8 +18,8 @@ class MajVoting(FiveSquares):
 
     In a pass n, a candidate that c > 1 crops have among their first n has `weight` x c / n taken off the squared L2
     distance of each of these c hits; the rewards of all passes add up. Candidates are ordered by their smallest value
-    then. The distance that is returned with a candidate is none of these but its smallest L2 distance to a crop, so
-    that distances mean the same under every view; they need not ascend.
+    then. The distance that is returned with a candidate is none of these but its smallest L2 distance to a crop that
+    found it, so that distances mean the same under every view; they need not ascend.
 
     Args:
         weight: Of the reward, as a squared L2 distance (that of two descriptors of unit length is at most 4).
