@@ -47,7 +47,9 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
     found += _of_val(content)
-    return found + _of_trainer(content["trainer"]) or _of_small_parts(content, instantiate) + _of_network(content)
+    return found + _of_trainer(content["trainer"]) or _of_small_parts(content, instantiate) + _of_network(
+        content, instantiate
+    )
 
 
 def _of_val(content: dict[str, Any]) -> list[str]:
@@ -99,7 +101,7 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         instantiate(content["loss"])(torch.eye(4), torch.tensor([[0, 1, 2], [0, 1, 3]]))
 
     tries: dict[str, Callable[[], Any]] = {
-        group: partial(instantiate, content[group]) for group in ("miner", "aug", "index")
+        group: partial(instantiate, content[group]) for group in ("miner", "aug", "index", "views", "multiscale")
     }
     # On one device: several would make connections already now.
     tries["trainer"] = partial(instantiate, {**content["trainer"], "devices": 1, "strategy": "auto"}, logger=False)
@@ -116,7 +118,7 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     return found
 
 
-def _of_network(content: dict[str, Any]) -> list[str]:
+def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
     if content["checkpoint"] or content["resume"]:
         return []  # the checkpoint says what the network is
@@ -148,4 +150,22 @@ def _of_network(content: dict[str, Any]) -> list[str]:
     if start is not None and content["task"] == "train":
         kind = type(net.aggregator).__name__
         return [f"aggregator: {kind} starts from a trained {start.__name__} network: checkpoint=PATH of one"]
+    return _of_sizes(net, content, instantiate)
+
+
+def _of_sizes(net: Any, content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
+    """Sizes of test images that a new network does not take."""
+    import torch
+
+    from geoloc.lit.protocol import check_sizes
+
+    try:
+        shown = [instantiate(content[group]) for group in ("views", "multiscale")]
+    except InputError:  # told already, as of all small parts
+        return []
+    try:
+        with torch.device("meta"):
+            check_sizes(net, *shown)
+    except InputError as error:
+        return list(error.problems)
     return []

@@ -20,6 +20,7 @@ from torch import nn
 from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
 from geoloc.modes import eval_mode, full_precision
+from geoloc.multiscale.scaling import MultiScale
 
 FORMAT = 1
 # The parts of a network's spec; the first and the third are always there.
@@ -40,6 +41,7 @@ class DescriptorNet(nn.Module):
 
     Attributes:
         whitening: Applied to every descriptor once it is fitted, and None before.
+        multiscale: Describes images at several scales while a test goes on (`at_scales`); else None, and never saved.
         out_dim: D.
         spec: Plain values from which `from_spec` builds the same architecture.
 
@@ -78,6 +80,7 @@ class DescriptorNet(nn.Module):
         self.aggregator = aggregator
         self.head = head
         self.whitening: nn.Module | None = None
+        self.multiscale: MultiScale | None = None
         self.image_size = image_size
         self.unit_length = unit_length
         self.out_dim: int = (head or aggregator).out_dim  # type: ignore[assignment]
@@ -92,22 +95,29 @@ class DescriptorNet(nn.Module):
         Raises:
             ValueError: Images of another shape or type, such as floats from 0 to 1.
         """
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"images must be (B, 3, H, W) uint8 RGB, not {tuple(images.shape)} {images.dtype}")
-        features = self.backbone((images.float() - self.mean) / self.std)
+        return self._features(_as_float(images))
+
+    def _features(self, images: torch.Tensor) -> Any:
+        """The same of float32 images of values from 0 to 255."""
+        features = self.backbone((images - self.mean) / self.std)
         return features if self.block is None else self.block(features)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 RGB images -> (B, D) float32 descriptors of unit length."""
-        x = self.aggregator(self.features(images))
-        if self.head is not None:
-            x = self.head(x)
-        # The one normalisation that everything downstream relies on; in float32 also under autocast.
-        x = self._unit(x.float())
+        pixels = _as_float(images)
+        x = self._one_scale(pixels) if self.multiscale is None else self.multiscale(self._one_scale, pixels)
         if self.whitening is None:
             return x
         with full_precision(x):
             return self._unit(self.whitening(x))
+
+    def _one_scale(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) float32 images of values from 0 to 255 -> (B, d) descriptors before whitening."""
+        x = self.aggregator(self._features(images))
+        if self.head is not None:
+            x = self.head(x)
+        # The one normalisation that everything downstream relies on; in float32 also under autocast.
+        return self._unit(x.float())
 
     def _unit(self, x: torch.Tensor) -> torch.Tensor:
         return F.normalize(x, dim=1) if self.unit_length or self.head is not None else x
@@ -188,6 +198,13 @@ class DescriptorNet(nn.Module):
         net = cls.from_spec(content["network"], load=False)
         load_exactly(net, load_file(folder / WEIGHTS_FILE), str(folder / WEIGHTS_FILE))
         return net.eval()
+
+
+def _as_float(images: torch.Tensor) -> torch.Tensor:
+    """float32 images of (B, 3, H, W) uint8 ones, and of no others."""
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(f"images must be (B, 3, H, W) uint8 RGB, not {tuple(images.shape)} {images.dtype}")
+    return images.float()
 
 
 def _there(spec: Mapping[str, Any], part: str) -> bool:

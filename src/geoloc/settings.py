@@ -61,5 +61,7 @@ class Settings(BaseModel, extra="forbid"):
     scheduler: dict[str, Any]
     aug: dict[str, Any]
     index: dict[str, Any]
+    views: dict[str, Any]
+    multiscale: dict[str, Any]
     trainer: dict[str, Any]
     logger: dict[str, Any]

@@ -1,8 +1,8 @@
-"""torch datasets: one photo, or one training tuple (a query, its positive, its negatives)."""
+"""torch datasets: one photo, the crops of one photo, or one training tuple (a query, its positive, its negatives)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,67 @@ class Images(Dataset):
         """((3, H, W) uint8 image, row)."""
         row = int(self.rows[index])
         return resize(to_tensor(read_image(self.paths[row])), self.size), row
+
+
+class Crops(Dataset):
+    """Photos of a test domain: its database at one size, its queries in crops.
+
+    A row is one of the domain's descriptors: the N database images come first, and crop v of query q, of V crops
+    each, has row N + q * V + v.
+
+    Args:
+        domain: The domain.
+        size: (height, width) in pixels.
+        count: V.
+        crops: ((3, H, W) uint8 photo, size) -> (V, 3, h, w) uint8; shapes may differ from photo to photo.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        size: tuple[int, int],
+        count: int,
+        crops: Callable[[torch.Tensor, tuple[int, int]], torch.Tensor],
+    ) -> None:
+        self.paths = np.array([str(path) for path in domain.paths()])
+        self.database_size = len(domain.database)
+        self.size = size
+        self.count = count
+        self.crops = crops
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """((n, 3, h, w) uint8 crops, (n,) int64 rows) of a photo; n is 1 for an image of the database."""
+        photo = to_tensor(read_image(self.paths[index]))
+        query = index - self.database_size
+        if query < 0:
+            return resize(photo, self.size)[None], torch.tensor([index])
+        first = self.database_size + query * self.count
+        return self.crops(photo, self.size), torch.arange(first, first + self.count)
+
+
+def by_shape(
+    items: Sequence[tuple[torch.Tensor, torch.Tensor]], at_most: int
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Put crops of the same shape together, so that photos of any shapes can be loaded in one batch.
+
+    Args:
+        items: ((n, 3, h, w) crops, (n,) rows) of each photo.
+        at_most: Crops of a group; more become several groups.
+
+    Returns:
+        ((b, 3, h, w) crops, (b,) rows) of each group.
+    """
+    groups: dict[torch.Size, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    for item in items:
+        groups.setdefault(item[0].shape[1:], []).append(item)
+    found = []
+    for group in groups.values():
+        images, rows = (torch.cat(parts) for parts in zip(*group, strict=True))
+        found += list(zip(images.split(at_most), rows.split(at_most), strict=True))
+    return found
 
 
 class Triplets(Dataset):

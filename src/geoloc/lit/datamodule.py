@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,11 +13,13 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from geoloc.data.augment.tuples import Augment
-from geoloc.data.datasets import Images, Triplets
+from geoloc.data.datasets import Crops, Images, Triplets, by_shape
 from geoloc.data.domains import Domain
 from geoloc.data.overlap import same_photo
 from geoloc.errors import InputError
 from geoloc.mining.truth import Truth, usable
+from geoloc.views.hard_resize import HardResize
+from geoloc.views.view import View
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ class PlaceDataModule(LightningDataModule):
         infer_batch_size: Images.
         num_workers: Loader processes; None: one a core.
         seed: Of shuffling and augmentation.
+        view: How the queries of the test domains are shown; None: as in training.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class PlaceDataModule(LightningDataModule):
         infer_batch_size: int = 16,
         num_workers: int | None = None,
         seed: int = 0,
+        view: View | None = None,
     ) -> None:
         super().__init__()
         self.domains = {"val": list(val), "test": list(test)}
@@ -67,6 +72,7 @@ class PlaceDataModule(LightningDataModule):
         self.infer_batch_size = infer_batch_size
         self.workers = clamp_workers(num_workers)
         self.seed = seed
+        self.view = view or HardResize()
         self.train_domain = train
         if train is not None:
             self.truth = train_truth(train, *radii)
@@ -85,8 +91,17 @@ class PlaceDataModule(LightningDataModule):
         return [self.photos(domain) for domain in self.domains["val"]]
 
     def test_dataloader(self) -> list[DataLoader]:
-        """One loader a test domain: database, then queries."""
-        return [self.photos(domain) for domain in self.domains["test"]]
+        """One loader a test domain: database, then queries as the view shows them; see `Crops` and `by_shape`."""
+        return [
+            DataLoader(
+                Crops(domain, self.image_size, self.view.count, self.view.crops),
+                self.infer_batch_size,
+                num_workers=self.workers,
+                collate_fn=partial(by_shape, at_most=self.infer_batch_size),
+                pin_memory=torch.cuda.is_available(),
+            )
+            for domain in self.domains["test"]
+        ]
 
     def photos(self, domain: Domain, rows: np.ndarray | None = None, batch_size: int | None = None) -> DataLoader:
         """((B, 3, H, W) uint8 images, (B,) rows) of a domain, without augmentation.

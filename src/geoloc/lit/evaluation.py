@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
@@ -19,9 +19,14 @@ from geoloc.evaluate.recall import hits_at_n, score
 from geoloc.evaluate.slices import score_slices
 from geoloc.index.exact import Exact
 from geoloc.lit.metrics import RecallAtN
+from geoloc.lit.protocol import protocol_of
+from geoloc.lit.search import check_view, search
 from geoloc.lit.store import DescriptorStore
+from geoloc.multiscale.scaling import MultiScale
 from geoloc.places import Neighbours
 from geoloc.predictions import Descriptors, Predictions, Scores
+from geoloc.views.hard_resize import HardResize
+from geoloc.views.view import View
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +42,7 @@ class Result:
         scores: Recalls with their counts.
         seconds: Wall time of each stage.
         slices: Scores of the queries of each condition; empty if there are no two.
+        protocol: Plain values that say how images were shown to the network; see `protocol_of`.
     """
 
     domain: Domain
@@ -45,6 +51,7 @@ class Result:
     scores: Scores
     seconds: dict[str, float]
     slices: dict[str, Scores] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,6 +92,8 @@ class Evaluation:
         self.folder = folder
         self.slices = slices
         self.stage = ""
+        self.view: View = HardResize()
+        self.protocol: dict[str, Any] = {}
         self.open: list[_Open] = []
         self.clock = 0.0
 
@@ -93,17 +102,27 @@ class Evaluation:
         self.trainer = trainer
         self.dim = dim
 
-    def start(self, stage: str) -> None:
-        """Open a store for each domain of "val" or "test"."""
+    def start(self, stage: str, multiscale: MultiScale | None = None) -> None:
+        """Open a store for each domain, with a row for each database image and each crop of a query.
+
+        Args:
+            stage: "val" or "test"; the view of the queries is for tests only.
+            multiscale: What the network is going to use.
+        """
         self.open = []
         self.stage = stage
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.view = data.view if stage == "test" else HardResize()
+        check_view(self.view)
+        self.protocol = protocol_of(data.image_size, self.view, multiscale)
         self.clock = time.perf_counter()
         # A sanity check or a development run sees a few images of a domain; such a part is never scored.
         if self.trainer.sanity_checking or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        for domain in self.trainer.datamodule.domains[stage]:  # type: ignore[attr-defined]
+        for domain in data.domains[stage]:
             path = self.folder / f"{domain.name}.npy"
-            self.open.append(_Open(domain, DescriptorStore.shared(self.trainer.strategy, path, len(domain), self.dim)))
+            rows = len(domain.database) + self.view.count * len(domain.queries)
+            self.open.append(_Open(domain, DescriptorStore.shared(self.trainer.strategy, path, rows, self.dim)))
 
     def take(self, number: int, rows: torch.Tensor, descriptors: torch.Tensor) -> None:
         """Keep (B, D) descriptors of the (B,) rows of domain `number`."""
@@ -133,7 +152,7 @@ class Evaluation:
         start = time.perf_counter()
         descriptors = Descriptors(item.store.vectors, len(item.domain.database))
         own = np.arange(self.trainer.global_rank, len(item.domain.queries), self.trainer.world_size)
-        found = self.index.search(descriptors.database, descriptors.queries[own], self.k)
+        found = search(self.index, self.view, descriptors, own, self.k)
         seconds = {"extract": item.seconds, "search": time.perf_counter() - start}
         positives = item.domain.positives(self.radius)
         metric = RecallAtN(self.recall_values).to(self.trainer.strategy.root_device)
@@ -152,7 +171,7 @@ class Evaluation:
         predictions = Predictions(
             self._gather(found.ids, queries), self._gather(found.distances, queries), found.database_size
         )
-        result = Result(item.domain, positives, predictions, scores, seconds)
+        result = Result(item.domain, positives, predictions, scores, seconds, protocol=self.protocol)
         return result if self.stage != "test" or self.slices == "none" else self._slice(result, own)
 
     def _slice(self, result: Result, own: np.ndarray) -> Result:

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from geoloc.checkpoints import KEY
 from geoloc.errors import InputError
 from geoloc.lit.evaluation import Evaluation, Result
+from geoloc.multiscale.scaling import MultiScale, at_scales
 from geoloc.net import DescriptorNet
 
 
@@ -30,6 +31,7 @@ class PlaceModule(pl.LightningModule):
         monitor: "R5" and the like: which mean validation recall is logged as `val/<monitor>_mean`.
         keep_descriptors: Leave the descriptors of the test domains on disk.
         lr_factors: Part of the network -> times the optimizer's learning rate.
+        multiscale: How test images are described at several scales; None: at one.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class PlaceModule(pl.LightningModule):
         monitor: str,
         keep_descriptors: bool = False,
         lr_factors: Mapping[str, float] | None = None,
+        multiscale: MultiScale | None = None,
     ) -> None:
         super().__init__()
         # Convolutions are faster with the channels of a pixel side by side: EfficientNet trains 1.4 times as fast.
@@ -53,6 +56,7 @@ class PlaceModule(pl.LightningModule):
         self.monitor = monitor
         self.keep_descriptors = keep_descriptors
         self.lr_factors = dict(lr_factors or {})
+        self.multiscale = multiscale
         self.results: dict[str, Result] = {}
 
     def setup(self, stage: str) -> None:
@@ -102,16 +106,20 @@ class PlaceModule(pl.LightningModule):
 
     def on_test_epoch_start(self) -> None:
         """Open a store for each test domain."""
-        self.evaluation.start("test")
+        self.evaluation.start("test", self.multiscale)
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Describe ((B, 3, H, W) images, (B,) rows) of domain number `dataloader_idx`."""
-        images, rows = batch
-        self.evaluation.take(dataloader_idx, rows, self.net(images))
+        self._describe([batch], dataloader_idx)
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """As `validation_step`."""
-        self.validation_step(batch, batch_idx, dataloader_idx)
+        """The same of several groups, one of each shape, at all scales."""
+        with at_scales(self.net, self.multiscale):
+            self._describe(batch, dataloader_idx)
+
+    def _describe(self, groups: list[tuple[torch.Tensor, torch.Tensor]], number: int) -> None:
+        for images, rows in groups:
+            self.evaluation.take(number, rows, self.net(images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the recalls of every validation domain, and the mean that chooses the best checkpoint."""

@@ -18,6 +18,7 @@ from geoloc.lit.checkpoints import AtomicFiles
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.module import PlaceModule
+from geoloc.lit.protocol import check_sizes
 from geoloc.net import DescriptorNet
 from geoloc.places import Neighbours
 from geoloc.tasks.job import Job
@@ -137,7 +138,17 @@ def network_spec(job: Job) -> dict[str, Any]:
 
 
 def network(job: Job) -> DescriptorNet:
-    """The network of the run that is resumed, or of the checkpoint, or a new one with its pretrained weights."""
+    """The network of the run that is resumed, or of the checkpoint, or a new one with its pretrained weights.
+
+    Raises:
+        InputError: It does not take images as the test is to show them, among others.
+    """
+    net = _network(job)
+    check_sizes(net, job.make(job.cfg["views"]), job.make(job.cfg["multiscale"]))
+    return net
+
+
+def _network(job: Job) -> DescriptorNet:
     if job.cfg["resume"]:
         # All weights come from the last checkpoint, whatever the run once started from.
         last = read_checkpoint(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt")
@@ -161,6 +172,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
         infer_batch_size=cfg["infer_batch_size"],
         num_workers=cfg["num_workers"],
         seed=job.seed,
+        view=job.make(cfg["views"]),
     )
 
 
@@ -183,6 +195,7 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
         monitor=cfg["monitor"],
         keep_descriptors=cfg["keep_descriptors"],
         lr_factors=cfg["lr_factors"],
+        multiscale=job.make(cfg["multiscale"]),
     )
 
 

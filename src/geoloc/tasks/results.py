@@ -99,6 +99,7 @@ def domain_facts(result: Result) -> dict[str, Any]:
     """One entry of the `domains` part of results.json."""
     facts = score_facts(result.scores)
     facts["slices"] = {condition: score_facts(scores) for condition, scores in result.slices.items()}
+    facts["protocol"] = result.protocol
     facts["folders"] = {side: str(getattr(result.domain, side).root.resolve()) for side in ("database", "queries")}
     facts["seconds"] = {stage: round(value, 3) for stage, value in result.seconds.items()}
     return facts
