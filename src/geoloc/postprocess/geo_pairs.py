@@ -1,0 +1,37 @@
+"""How far the candidates of a query lie from each other: what the geographic steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+def blocks(queries: int, candidates: int, pairs: int = 1 << 17) -> Iterator[slice]:
+    """Slices of queries with about `pairs` pairs of candidates each; none if there are no candidates.
+
+    2 ** 17 pairs are 1 MiB of distances, which fits a CPU's cache.
+    """
+    if not candidates:
+        return
+    step = max(1, pairs // candidates**2)
+    for start in range(0, queries, step):
+        yield slice(start, start + step)
+
+
+def pair_distances(xy: np.ndarray) -> np.ndarray:
+    """Distances between all candidates of each query.
+
+    Args:
+        xy: (Q, c, 2) float64 positions in metres.
+
+    Returns:
+        (Q, c, c) float64 metres.
+    """
+    x, y = xy[..., 0], xy[..., 1]
+    squares = x[:, :, None] - x[:, None, :]
+    squares *= squares
+    dy = y[:, :, None] - y[:, None, :]
+    dy *= dy
+    squares += dy
+    return np.sqrt(squares, out=squares)
