@@ -12,7 +12,7 @@ import numpy as np
 
 from geoloc.postprocess import orders
 from geoloc.postprocess.chain import Evidence, Need
-from geoloc.postprocess.geo_pairs import blocks, pair_distances
+from geoloc.postprocess.geo_pairs import blocks, squared_distances
 
 Linkage = Literal["complete", "average", "single"]
 
@@ -65,8 +65,8 @@ class GeoAgglomerative:
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:
         """Order the candidates, see `chain.Step`."""
         labels = np.empty(candidates.shape, np.int64)
-        for rows in blocks(*candidates.shape, pairs=1 << 21):  # 16 MiB: each merge has a price, whatever the block
-            apart = pair_distances(evidence.xy[candidates[rows]])
+        for rows in blocks(*candidates.shape, pairs=1 << 18):  # each merge has its price, whatever the block
+            apart = np.sqrt(squared_distances(evidence.xy[candidates[rows]]))
             labels[rows] = agglomerate(apart, self.n_clusters or 1, self.distance or np.inf, self.linkage)
         by_size = not (self.compat and self.order == "size_distance")
         return orders.disjoint(labels, distances, self.order, by_size)
@@ -89,76 +89,85 @@ def agglomerate(apart: np.ndarray, n_clusters: int, limit: float, linkage: Linka
     """
     clusters = _Clusters(apart, linkage)
     for _ in range(apart.shape[1] - n_clusters):
-        near = clusters.within(limit)
-        if not len(near):
+        if not clusters.merge(limit):
             break
-        clusters.merge(near)
-    return clusters.labels
+    return clusters.labels()
 
 
 class _Clusters:
     """Clusters of all queries while they are merged; each is known by the column of its first point.
 
+    Queries that are done are merged on, unrecorded: to go on with some only takes longer, as they must be gathered.
+
     Attributes:
-        labels: (Q, c) int64 cluster of each point.
-        sizes: (Q, c) float64 points of each cluster.
-        apart: (Q, c, c) float64 metres between clusters; infinite to itself and to one that is gone.
+        apart: (Q, c, c) float64 metres between clusters; infinite to itself, not kept up to date to one that is gone.
+        gone: (Q, c) bool, merged into another.
         nearest: (Q, c) int64 the first of the nearest clusters of each cluster.
         gap: (Q, c) float64 metres to it; infinite for a cluster that is gone.
+        sizes: (Q, c) float64 points of each cluster.
+        parent: (Q, c) int64 cluster that it was merged into; its own column if it was not.
     """
 
     def __init__(self, apart: np.ndarray, linkage: Linkage) -> None:
         queries, c, _ = apart.shape
         apart[:, np.arange(c), np.arange(c)] = np.inf
         self.linkage = linkage
-        self.labels = np.tile(np.arange(c), (queries, 1))
-        self.sizes = np.ones((queries, c))
+        self.each = np.arange(queries)
         self.apart = apart
+        self.gone = np.zeros((queries, c), bool)
         self.nearest = apart.argmin(axis=2)
         self.gap = apart.min(axis=2)
+        self.sizes = np.ones((queries, c))
+        self.parent = np.tile(np.arange(c), (queries, 1))
 
-    def within(self, limit: float) -> np.ndarray:
-        """(n,) int64 queries of which two clusters are at most so far apart."""
-        return np.flatnonzero(self.gap.min(axis=1) <= limit)
+    def merge(self, limit: float) -> bool:
+        """Merge the two nearest clusters of each query; whether those of any were at most `limit` metres apart."""
+        each = self.each
+        a = self.gap.argmin(axis=1)  # the first of equals, so the other one comes after it
+        b = self.nearest[each, a]
+        close = self.gap[each, a] <= limit
+        self.parent[each[close], b[close]] = a[close]
+        self.gone[each, b] = True
+        merged = self._merged(a, b)
+        merged[self.gone] = np.inf
+        merged[each, a] = np.inf
+        self.apart[each, a] = self.apart[each, :, a] = merged
+        self.sizes[each, a] += self.sizes[each, b]
+        self.nearest[each, a] = merged.argmin(axis=1)
+        self.gap[each, a] = merged.min(axis=1)
+        self.gap[each, b] = np.inf
+        self._update_nearest(a[:, None], b[:, None], merged)
+        return bool(close.any())
 
-    def merge(self, queries: np.ndarray) -> None:
-        """Merge the two nearest clusters of each of these queries ((n,) int64)."""
-        a = self.gap[queries].argmin(axis=1)  # the first of equals, so the other one comes after it
-        b = self.nearest[queries, a]
-        each = np.arange(len(queries))
-        merged = self._merged(queries, a, b)
-        merged[each, a] = merged[each, b] = np.inf
-        self.apart[queries, a] = self.apart[queries, :, a] = merged
-        self.apart[queries, :, b] = np.inf
-        self.sizes[queries, a] += self.sizes[queries, b]
-        labels = self.labels[queries]
-        self.labels[queries] = np.where(labels == b[:, None], a[:, None], labels)
-        self._update_nearest(queries, a[:, None], b[:, None], merged)
-        self.nearest[queries, a] = merged.argmin(axis=1)
-        self.gap[queries, a] = merged.min(axis=1)
-        self.gap[queries, b] = np.inf
-
-    def _merged(self, queries: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """(n, c) metres from a and b together."""
-        to_a, to_b = self.apart[queries, a], self.apart[queries, b]
+    def _merged(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(Q, c) metres from a and b together."""
+        to_a, to_b = self.apart[self.each, a], self.apart[self.each, b]
         if self.linkage == "complete":
             return np.maximum(to_a, to_b)
         if self.linkage == "single":
             return np.minimum(to_a, to_b)
-        size_a, size_b = self.sizes[queries, a, None], self.sizes[queries, b, None]
+        size_a, size_b = self.sizes[self.each, a, None], self.sizes[self.each, b, None]
         return (size_a * to_a + size_b * to_b) / (size_a + size_b)
 
-    def _update_nearest(self, queries: np.ndarray, a: np.ndarray, b: np.ndarray, merged: np.ndarray) -> None:
-        """Find the nearest of the other clusters; all distances are looked through only where a or b was the nearest
-        and what they have become is farther.
+    def _update_nearest(self, a: np.ndarray, b: np.ndarray, merged: np.ndarray) -> None:
+        """Find what is nearest to the other clusters.
+
+        All distances are looked through only where a or b was the nearest and what they have become is farther.
         """
-        nearest, gap = self.nearest[queries], self.gap[queries]
-        nearer = (merged < gap) | ((merged == gap) & (a <= nearest))
-        lost = ((nearest == a) | (nearest == b)) & ~nearer & (gap < np.inf)
-        self.nearest[queries] = np.where(nearer, a, nearest)
-        self.gap[queries] = np.where(nearer, merged, gap)
-        which, cluster = np.nonzero(lost)
-        which = queries[which]
-        distances = self.apart[which, cluster]
-        self.nearest[which, cluster] = distances.argmin(axis=1)
-        self.gap[which, cluster] = distances.min(axis=1)
+        nearer = (merged < self.gap) | ((merged == self.gap) & (a <= self.nearest))
+        lost = ((self.nearest == a) | (self.nearest == b)) & ~nearer & ~self.gone
+        np.minimum(self.gap, merged, out=self.gap)
+        np.copyto(self.nearest, a, where=nearer)
+        query, cluster = np.nonzero(lost)
+        distances = self.apart[query, cluster]
+        distances[self.gone[query]] = np.inf
+        self.nearest[query, cluster] = distances.argmin(axis=1)
+        self.gap[query, cluster] = distances.min(axis=1)
+
+    def labels(self) -> np.ndarray:
+        """(Q, c) int64 cluster of each point."""
+        while True:
+            root = np.take_along_axis(self.parent, self.parent, axis=1)
+            if np.array_equal(root, self.parent):
+                return root
+            self.parent = root

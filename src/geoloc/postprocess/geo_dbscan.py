@@ -12,7 +12,7 @@ import numpy as np
 
 from geoloc.postprocess import orders
 from geoloc.postprocess.chain import Evidence, Need
-from geoloc.postprocess.geo_pairs import blocks, pair_distances
+from geoloc.postprocess.geo_pairs import blocks, squared_distances
 
 
 class GeoDBSCAN:
@@ -84,7 +84,7 @@ def dbscan(xy: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
     """
     c = xy.shape[1]
     small = np.min_scalar_type(c)  # the arrays of pairs are large; one byte a pair is enough for c up to 255
-    near = pair_distances(xy) <= eps
+    near = squared_distances(xy) <= eps * eps
     core = near.sum(axis=2, dtype=np.int32) >= min_samples
     far = np.where(near, small.type(0), small.type(c))  # maximum(x, far): x for neighbours, c for the others
     label = np.where(core, np.arange(c, dtype=small), small.type(c))

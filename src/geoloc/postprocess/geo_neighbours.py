@@ -8,7 +8,7 @@ import numpy as np
 
 from geoloc.postprocess import orders
 from geoloc.postprocess.chain import Evidence, Need
-from geoloc.postprocess.geo_pairs import blocks, pair_distances
+from geoloc.postprocess.geo_pairs import blocks, squared_distances
 
 
 class GeoNeighbours:
@@ -43,7 +43,7 @@ class GeoNeighbours:
         """Order the candidates, see `chain.Step`."""
         out = np.empty(candidates.shape, np.int64)
         for rows in blocks(*candidates.shape):
-            members = pair_distances(evidence.xy[candidates[rows]]) < self.radius
+            members = squared_distances(evidence.xy[candidates[rows]]) < self.radius**2
             preference = _places_in_set(candidates[rows]) if self.compat else None
             out[rows] = orders.overlapping(members, distances[rows], self.order, preference)
         return out

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 
-def blocks(queries: int, candidates: int, pairs: int = 1 << 17) -> Iterator[slice]:
+def blocks(queries: int, candidates: int, pairs: int = 1 << 15) -> Iterator[slice]:
     """Slices of queries with about `pairs` pairs of candidates each; none if there are no candidates.
 
-    2 ** 17 pairs are 1 MiB of distances, which fits a CPU's cache.
+    2 ** 15 pairs are 256 KiB of distances, which fits a CPU's cache.
     """
     if not candidates:
         return
@@ -19,14 +19,14 @@ def blocks(queries: int, candidates: int, pairs: int = 1 << 17) -> Iterator[slic
         yield slice(start, start + step)
 
 
-def pair_distances(xy: np.ndarray) -> np.ndarray:
-    """Distances between all candidates of each query.
+def squared_distances(xy: np.ndarray) -> np.ndarray:
+    """Squared distances between all candidates of each query; roots take longer than all the rest.
 
     Args:
         xy: (Q, c, 2) float64 positions in metres.
 
     Returns:
-        (Q, c, c) float64 metres.
+        (Q, c, c) float64 square metres, symmetric to the last digit.
     """
     x, y = xy[..., 0], xy[..., 1]
     squares = x[:, :, None] - x[:, None, :]
@@ -34,4 +34,4 @@ def pair_distances(xy: np.ndarray) -> np.ndarray:
     dy = y[:, :, None] - y[:, None, :]
     dy *= dy
     squares += dy
-    return np.sqrt(squares, out=squares)
+    return squares
