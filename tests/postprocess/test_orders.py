@@ -85,7 +85,11 @@ def test_both_equal_plain_loops(order, c):
         preferred = overlapping(members, distances, order, preference)
         assert plain.dtype == ranked.dtype == np.int64
         for q in range(queries):
-            given_labels, given_distances, given_members = labels[q].tolist(), distances[q].tolist(), members[q].tolist()
+            given_labels, given_distances, given_members = (
+                labels[q].tolist(),
+                distances[q].tolist(),
+                members[q].tolist(),
+            )
             assert plain[q].tolist() == slow_disjoint(given_labels, given_distances, order)
             assert unsized[q].tolist() == slow_disjoint(given_labels, given_distances, "size_distance", by_size=False)
             assert ranked[q].tolist() == slow_overlapping(given_members, given_distances, order)

@@ -1,7 +1,7 @@
 """Candidates that lie close together on the map come first; groups by agglomerative clustering.
 
-Lance and Williams, A General Theory of Classificatory Sorting Strategies, The Computer Journal 9, 1967, on the positions
-of the candidates of each query, for all queries at once.
+Lance and Williams, A General Theory of Classificatory Sorting Strategies, The Computer Journal 9, 1967, on the
+positions of the candidates of each query, for all queries at once.
 """
 
 from __future__ import annotations
