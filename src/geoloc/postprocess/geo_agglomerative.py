@@ -65,7 +65,7 @@ class GeoAgglomerative:
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:
         """Order the candidates, see `chain.Step`."""
         labels = np.empty(candidates.shape, np.int64)
-        for rows in blocks(*candidates.shape, pairs=1 << 18):  # each merge has its price, whatever the block
+        for rows in blocks(candidates, pairs=1 << 18):  # each merge has its price, whatever the block
             apart = np.sqrt(squared_distances(evidence.xy[candidates[rows]]))
             labels[rows] = agglomerate(apart, self.n_clusters or 1, self.distance or np.inf, self.linkage)
         by_size = not (self.compat and self.order == "size_distance")

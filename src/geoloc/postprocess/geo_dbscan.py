@@ -54,11 +54,13 @@ class GeoDBSCAN:
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:
         """Order the candidates, see `chain.Step`."""
         labels = np.empty(candidates.shape, np.int64)
-        for rows in blocks(*candidates.shape):
+        for rows in blocks(candidates):
             labels[rows] = dbscan(evidence.xy[candidates[rows]], self.eps, self.min_samples)
-        noise = labels < 0
         # The column of a noise point never is the label of a cluster, which is the column of a core.
-        alone = noise.argmax(axis=1)[:, None] if self.compat and labels.size else np.arange(labels.shape[1])
+        alone = np.broadcast_to(np.arange(candidates.shape[1]), candidates.shape)
+        noise = labels < 0
+        if self.compat and labels.size:
+            alone = noise.argmax(axis=1)[:, None]
         labels = np.where(noise, alone, labels)
         by_size = not (self.compat and self.order == "size_distance")
         return orders.disjoint(labels, distances, self.order, by_size)

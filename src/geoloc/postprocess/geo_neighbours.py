@@ -42,7 +42,7 @@ class GeoNeighbours:
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:
         """Order the candidates, see `chain.Step`."""
         out = np.empty(candidates.shape, np.int64)
-        for rows in blocks(*candidates.shape):
+        for rows in blocks(candidates):
             members = squared_distances(evidence.xy[candidates[rows]]) < self.radius**2
             preference = _places_in_set(candidates[rows]) if self.compat else None
             out[rows] = orders.overlapping(members, distances[rows], self.order, preference)

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 
-def blocks(queries: int, candidates: int, pairs: int = 1 << 15) -> Iterator[slice]:
-    """Slices of queries with about `pairs` pairs of candidates each; none if there are no candidates.
+def blocks(candidates: np.ndarray, pairs: int = 1 << 15) -> Iterator[slice]:
+    """Slices of the rows of (Q, c) candidates with about `pairs` pairs each; none if there are no candidates.
 
     2 ** 15 pairs are 256 KiB of distances, which fits a CPU's cache.
     """
-    if not candidates:
+    queries, c = candidates.shape
+    if not c:
         return
-    step = max(1, pairs // candidates**2)
+    step = max(1, pairs // c**2)
     for start in range(0, queries, step):
         yield slice(start, start + step)
 

@@ -78,8 +78,8 @@ def overlapping(
     descriptor.
 
     Args:
-        members: (Q, c, c) bool, c at least 1; [q, i, j] says that candidate j is in the group around candidate i. Each is
-            in its own.
+        members: (Q, c, c) bool, c at least 1; [q, i, j]: candidate j is in the group around candidate i. Each is in its
+            own.
         distances: (Q, c) float, distances of the descriptors, in any order.
         order: One of the four.
         preference: (Q, c) int; of two groups of one size that of the smaller value comes first. None: the rank.
