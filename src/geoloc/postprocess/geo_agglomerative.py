@@ -88,24 +88,28 @@ def agglomerate(apart: np.ndarray, n_clusters: int, limit: float, linkage: Linka
         (Q, c) int64, the column of the cluster's first point.
     """
     clusters = _Clusters(apart, linkage)
-    for _ in range(apart.shape[1] - n_clusters):
+    for left in range(apart.shape[1], n_clusters, -1):
         if not clusters.merge(limit):
             break
+        if 2 * left <= clusters.gap.shape[1]:
+            clusters.leave_out_the_gone()
     return clusters.labels()
 
 
 class _Clusters:
-    """Clusters of all queries while they are merged; each is known by the column of its first point.
+    """Clusters of all queries while they are merged, in the order of their first points.
 
-    Queries that are done are merged on, unrecorded: to go on with some only takes longer, as they must be gathered.
+    Queries that are done are merged on, unrecorded: to go on with some only takes longer, as they must be gathered. So
+    all queries have as many clusters left.
 
     Attributes:
-        apart: (Q, c, c) float64 metres between clusters; infinite to itself, not kept up to date to one that is gone.
-        gone: (Q, c) bool, merged into another.
-        nearest: (Q, c) int64 the first of the nearest clusters of each cluster.
-        gap: (Q, c) float64 metres to it; infinite for a cluster that is gone.
-        sizes: (Q, c) float64 points of each cluster.
-        parent: (Q, c) int64 cluster that it was merged into; its own column if it was not.
+        first: (Q, m) int64 column of each cluster's first point.
+        apart: (Q, m, m) float64 metres between clusters; infinite to itself, not kept up to date to one that is gone.
+        gone: (Q, m) bool, merged into another.
+        nearest: (Q, m) int64 the first of the nearest clusters of each cluster.
+        gap: (Q, m) float64 metres to it; infinite for a cluster that is gone.
+        sizes: (Q, m) float64 points of each cluster.
+        parent: (Q, c) int64 column of the first point of the cluster that it was merged into; its own if it was not.
     """
 
     def __init__(self, apart: np.ndarray, linkage: Linkage) -> None:
@@ -118,7 +122,8 @@ class _Clusters:
         self.nearest = apart.argmin(axis=2)
         self.gap = apart.min(axis=2)
         self.sizes = np.ones((queries, c))
-        self.parent = np.tile(np.arange(c), (queries, 1))
+        self.first = np.tile(np.arange(c), (queries, 1))
+        self.parent = self.first.copy()
 
     def merge(self, limit: float) -> bool:
         """Merge the two nearest clusters of each query; whether those of any were at most `limit` metres apart."""
@@ -126,7 +131,7 @@ class _Clusters:
         a = self.gap.argmin(axis=1)  # the first of equals, so the other one comes after it
         b = self.nearest[each, a]
         close = self.gap[each, a] <= limit
-        self.parent[each[close], b[close]] = a[close]
+        self.parent[each[close], self.first[each, b][close]] = self.first[each, a][close]
         self.gone[each, b] = True
         merged = self._merged(a, b)
         merged[self.gone] = np.inf
@@ -139,8 +144,18 @@ class _Clusters:
         self._update_nearest(a[:, None], b[:, None], merged)
         return bool(close.any())
 
+    def leave_out_the_gone(self) -> None:
+        """Make the arrays smaller by the clusters that are gone."""
+        left = np.argsort(self.gone, axis=1, kind="stable")[:, : int((~self.gone[0]).sum())]
+        now = np.cumsum(~self.gone, axis=1) - 1  # place of each that is left
+        self.first, self.gap, self.sizes, self.gone = (
+            np.take_along_axis(values, left, axis=1) for values in (self.first, self.gap, self.sizes, self.gone)
+        )
+        self.nearest = np.take_along_axis(now, np.take_along_axis(self.nearest, left, axis=1), axis=1)
+        self.apart = self.apart[self.each[:, None, None], left[:, :, None], left[:, None, :]]
+
     def _merged(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """(Q, c) metres from a and b together."""
+        """(Q, m) metres from a and b together."""
         to_a, to_b = self.apart[self.each, a], self.apart[self.each, b]
         if self.linkage == "complete":
             return np.maximum(to_a, to_b)

@@ -88,7 +88,7 @@ def dbscan(xy: np.ndarray, eps: float, min_samples: int) -> np.ndarray:
     small = np.min_scalar_type(c)  # the arrays of pairs are large; one byte a pair is enough for c up to 255
     near = squared_distances(xy) <= eps * eps
     core = near.sum(axis=2, dtype=np.int32) >= min_samples
-    far = np.where(near, small.type(0), small.type(c))  # maximum(x, far): x for neighbours, c for the others
+    far = np.multiply(~near, small.type(c), dtype=small)  # maximum(x, far): x for neighbours, c for the others
     label = np.where(core, np.arange(c, dtype=small), small.type(c))
     while True:
         # Each core takes the smallest label around it, until nothing changes; c means none.

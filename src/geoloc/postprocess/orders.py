@@ -92,7 +92,7 @@ def overlapping(
     small = np.min_scalar_type(c)  # the arrays of pairs are large; one byte a pair is enough for c up to 255
     size = members.sum(axis=2, dtype=np.int32)
     place = places((c - size) * c + (rank if preference is None else preference))  # of group i among the groups
-    others = np.where(members, small.type(0), small.type(c))  # maximum(x, others): x for members, c for the others
+    others = np.multiply(~members, small.type(c), dtype=small)  # maximum(x, others): x for members, c for the others
     group = np.maximum(place.astype(small)[:, :, None], others).min(axis=1)  # first group of candidate j
     if order == "size":
         return _sorted(group, rank)
