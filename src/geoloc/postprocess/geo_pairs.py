@@ -1,0 +1,38 @@
+"""How far the candidates of a query lie from each other: what the geographic steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+def blocks(candidates: np.ndarray, pairs: int = 1 << 15) -> Iterator[slice]:
+    """Slices of the rows of (Q, c) candidates with about `pairs` pairs each; none if there are no candidates.
+
+    2 ** 15 pairs are 256 KiB of distances, which fits a CPU's cache.
+    """
+    queries, c = candidates.shape
+    if not c:
+        return
+    step = max(1, pairs // c**2)
+    for start in range(0, queries, step):
+        yield slice(start, start + step)
+
+
+def squared_distances(xy: np.ndarray) -> np.ndarray:
+    """Squared distances between all candidates of each query; roots take longer than all the rest.
+
+    Args:
+        xy: (Q, c, 2) float64 positions in metres.
+
+    Returns:
+        (Q, c, c) float64 square metres, symmetric to the last digit.
+    """
+    x, y = xy[..., 0], xy[..., 1]
+    squares = x[:, :, None] - x[:, None, :]
+    squares *= squares
+    dy = y[:, :, None] - y[:, None, :]
+    dy *= dy
+    squares += dy
+    return squares
