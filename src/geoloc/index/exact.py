@@ -60,26 +60,27 @@ class Exact:
         best_ids = torch.empty((len(queries), 0), dtype=torch.int64)
         q = torch.from_numpy(queries)
         for start in range(0, len(database), self.block):
-            x = torch.from_numpy(np.array(database[start : start + self.block], np.float32))
-            distance = x.square().sum(dim=1) - 2 * (q @ x.T)  # squared L2 less the query's own norm
-            best = torch.cat([best, distance], dim=1)
-            best_ids = torch.cat([best_ids, torch.arange(start, start + len(x)).expand(len(q), -1)], dim=1)
-            best, order = best.topk(min(wanted, best.shape[1]), dim=1, largest=False)
-            best_ids = best_ids.gather(1, order)
+            x = self._block(database, start)
+            distance = torch.addmm(x.square().sum(dim=1), q, x.T, alpha=-2)  # squared L2 less the query's own norm
+            near, rows = distance.topk(min(wanted, len(x)), dim=1, largest=False)
+            best, order = torch.cat([best, near], dim=1).sort(dim=1)
+            best_ids = torch.cat([best_ids, rows + start], dim=1).gather(1, order)[:, :wanted]
+            best = best[:, :wanted]
         if wanted < len(database):
-            for rows in torch.from_numpy(level(best.numpy(), k, queries)).split(64):
-                best_ids[rows] = self._one_by_one(database, q[rows])[:, :wanted]
+            for few in torch.from_numpy(level(best.numpy(), k, queries)).split(64):
+                best_ids[few] = self._one_by_one(database, q[few])[:, :wanted]
         return rank(database, queries, best_ids.numpy(), k)
+
+    def _block(self, database: np.ndarray, start: int) -> torch.Tensor:
+        """(B, D) float32 rows; a copy only where the type asks for one, or torch would warn of read-only memory."""
+        rows = np.asarray(database[start : start + self.block], np.float32)
+        return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
 
     def _one_by_one(self, database: np.ndarray, queries: torch.Tensor) -> torch.Tensor:
         """(Q, N) all rows by distance, equal ones in order of the database, each pair measured for itself."""
         distance = torch.cat(
             [
-                torch.cdist(
-                    queries,
-                    torch.from_numpy(np.array(database[start : start + self.block], np.float32)),
-                    compute_mode="donot_use_mm_for_euclid_dist",
-                )
+                torch.cdist(queries, self._block(database, start), compute_mode="donot_use_mm_for_euclid_dist")
                 for start in range(0, len(database), self.block)
             ],
             dim=1,

@@ -28,8 +28,9 @@ def rank(database: np.ndarray, queries: np.ndarray, candidates: np.ndarray, k: i
     distances = np.empty((len(queries), k), np.float32)
     for row, query in enumerate(queries):
         rows = candidates[row, np.searchsorted(candidates[row], 0) :]
-        difference = np.asarray(database[rows], np.float32) - query.astype(np.float32)
-        measured = np.sqrt(np.square(difference, out=difference).sum(axis=1))
+        vectors = database[rows].astype(np.float32, copy=False)  # a copy already, since `rows` is an array
+        vectors -= query
+        measured = np.sqrt(np.square(vectors, out=vectors).sum(axis=1))
         order = np.argsort(measured, kind="stable")[:k]
         ids[row], distances[row] = rows[order], measured[order]
     return ids, distances
