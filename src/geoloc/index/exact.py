@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
 import numpy as np
 import torch
 
+from geoloc.index import files
+from geoloc.index.ranking import SPARE, level, rank
 from geoloc.predictions import Predictions
-
-# Candidates beyond k that are measured again: products of large matrices round differently with the block size, and
-# near ties at the border must not depend on it.
-SPARE = 16
 
 
 class Exact:
@@ -19,10 +21,22 @@ class Exact:
         block: Database rows handled at once.
     """
 
+    name: ClassVar[str] = "exact"
+    approximate: ClassVar[bool] = False
+
     def __init__(self, block: int = 8192) -> None:
         if block < 1:
             raise ValueError(f"block must be at least 1, not {block}")
         self.block = block
+
+    def fit(self, database: np.ndarray) -> FittedExact:
+        """Nothing is built: the (N, D) float descriptors are the index."""
+        return FittedExact(self, database)
+
+    def load(self, path: Path, model: str, database: np.ndarray) -> FittedExact:
+        """See `Index.load`; the file says no more than what the database is."""
+        files.read(path, files.stamp(self.name, {}, model, database))
+        return self.fit(database)
 
     def search(self, database: np.ndarray, queries: np.ndarray, k: int) -> Predictions:
         """The min(k, N) nearest database rows of each query; ties in order of the database.
@@ -46,29 +60,27 @@ class Exact:
         best_ids = torch.empty((len(queries), 0), dtype=torch.int64)
         q = torch.from_numpy(queries)
         for start in range(0, len(database), self.block):
-            x = torch.from_numpy(np.array(database[start : start + self.block], np.float32))
-            distance = x.square().sum(dim=1) - 2 * (q @ x.T)  # squared L2 less the query's own norm
-            best = torch.cat([best, distance], dim=1)
-            best_ids = torch.cat([best_ids, torch.arange(start, start + len(x)).expand(len(q), -1)], dim=1)
-            best, order = best.topk(min(wanted, best.shape[1]), dim=1, largest=False)
-            best_ids = best_ids.gather(1, order)
+            x = self._block(database, start)
+            distance = torch.addmm(x.square().sum(dim=1), q, x.T, alpha=-2)  # squared L2 less the query's own norm
+            near, rows = distance.topk(min(wanted, len(x)), dim=1, largest=False)
+            best, order = torch.cat([best, near], dim=1).sort(dim=1)
+            best_ids = torch.cat([best_ids, rows + start], dim=1).gather(1, order)[:, :wanted]
+            best = best[:, :wanted]
         if wanted < len(database):
-            # Where the last candidate is no farther than the k-th, others as near may have been left out.
-            level = best[:, -1] - best[:, k - 1] <= 1e-5 * q.square().sum(dim=1).clamp_min(1)
-            for rows in level.nonzero().flatten().split(64):
-                best_ids[rows] = self._one_by_one(database, q[rows])[:, :wanted]
-        candidates = best_ids.sort(dim=1).values.numpy()
-        return _rank(database, queries, candidates, k)
+            for few in torch.from_numpy(level(best.numpy(), k, queries)).split(64):
+                best_ids[few] = self._one_by_one(database, q[few])[:, :wanted]
+        return rank(database, queries, best_ids.numpy(), k)
+
+    def _block(self, database: np.ndarray, start: int) -> torch.Tensor:
+        """(B, D) float32 rows; a copy only where the type asks for one, or torch would warn of read-only memory."""
+        rows = np.asarray(database[start : start + self.block], np.float32)
+        return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
 
     def _one_by_one(self, database: np.ndarray, queries: torch.Tensor) -> torch.Tensor:
         """(Q, N) all rows by distance, equal ones in order of the database, each pair measured for itself."""
         distance = torch.cat(
             [
-                torch.cdist(
-                    queries,
-                    torch.from_numpy(np.array(database[start : start + self.block], np.float32)),
-                    compute_mode="donot_use_mm_for_euclid_dist",
-                )
+                torch.cdist(queries, self._block(database, start), compute_mode="donot_use_mm_for_euclid_dist")
                 for start in range(0, len(database), self.block)
             ],
             dim=1,
@@ -76,13 +88,17 @@ class Exact:
         return distance.argsort(dim=1, stable=True)
 
 
-def _rank(database: np.ndarray, queries: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Order the candidates ((Q, c), ascending rows) by directly measured distance; (Q, k) rows and L2 distances."""
-    ids = np.empty((len(queries), k), np.int64)
-    distances = np.empty((len(queries), k), np.float32)
-    for row, query in enumerate(queries):
-        vectors = np.asarray(database[candidates[row]], np.float32)
-        measured = np.sqrt(np.square(vectors - query).sum(axis=1))
-        order = np.argsort(measured, kind="stable")[:k]
-        ids[row], distances[row] = candidates[row][order], measured[order]
-    return ids, distances
+@dataclass(frozen=True)
+class FittedExact:
+    """See `Fitted`."""
+
+    index: Exact
+    database: np.ndarray
+
+    def search(self, queries: np.ndarray, k: int) -> Predictions:
+        """The min(k, N) nearest database rows of each of the (Q, D) queries; ties in order of the database."""
+        return self.index.search(self.database, queries, k)
+
+    def save(self, path: Path, model: str) -> None:
+        """See `Fitted.save`."""
+        files.write(path, files.stamp(self.index.name, {}, model, self.database), np.empty(0, np.uint8))
