@@ -9,7 +9,7 @@ from typing import Any
 
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "check")
+TASKS = ("train", "test", "describe", "search", "check")
 SET_BY_US = (
     "logger",
     "callbacks",
@@ -104,6 +104,7 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         group: partial(instantiate, content[group]) for group in ("miner", "aug", "index", "views", "multiscale")
     }
     # On one device: several would make connections already now.
+    tries["postprocess"] = lambda: [instantiate(node) for node in content["postprocess"].values() if node]
     tries["trainer"] = partial(instantiate, {**content["trainer"], "devices": 1, "strategy": "auto"}, logger=False)
     tries |= {"loss": loss, "optimizer": optimizer, "scheduler": scheduler}
     found = []
@@ -120,8 +121,8 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
 
 def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
-    if content["checkpoint"] or content["resume"]:
-        return []  # the checkpoint says what the network is
+    if content["checkpoint"] or content["resume"] or content["task"] == "search":
+        return []  # the checkpoint says what the network is, or there is none
     import torch
 
     from geoloc.modes import eval_mode

@@ -5,6 +5,8 @@ Plain torch; a robot can import it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -168,6 +170,19 @@ class DescriptorNet(nn.Module):
         if _there(spec, "whitening"):
             net.add_whitening(spec["whitening"])
         return net
+
+    def digest(self) -> str:
+        """Hash of architecture and weights: networks of equal digest describe images alike."""
+        frozen = ("freeze", "freeze_te")  # says what training leaves alone, and changes no descriptor
+        parts = {
+            key: {k: v for k, v in part.items() if k not in frozen} for key, part in self.spec.items() if key in PARTS
+        }
+        found = hashlib.blake2b(json.dumps([parts, self.image_size], sort_keys=True).encode(), digest_size=16)
+        for name, value in sorted(self.state_dict().items()):
+            array = value.detach().cpu().contiguous()
+            found.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
+            found.update(array.flatten().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()
 
     def save(self, folder: str | Path, about: Mapping[str, Any] | None = None) -> None:
         """Write `model.safetensors` and `model.yaml`, which `load` reads.

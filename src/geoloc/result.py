@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from geoloc.data.domains import Domain
 from geoloc.evaluate.before_after import Change, changes
@@ -31,7 +32,8 @@ class Result:
         changes: N -> what post-processing did; empty if there was none.
         slices: Scores of the queries of each condition; empty if there are no two.
         meters: Errors in metres; None where they were not asked for.
-        index: What an approximate index says of itself; empty for an exact one.
+        index: Agreement of an approximate index with exact search (see `Quality`); empty for an exact one.
+        protocol: Plain values that say how images were shown to the network (see `lit.protocol`).
     """
 
     domain: Domain
@@ -46,6 +48,7 @@ class Result:
     slices: dict[str, Scores] = field(default_factory=dict)
     meters: Meters | None = None
     index: dict[str, float] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)
 
 
 def complete(result: Result, ns: Sequence[int], sliced: bool = True) -> Result:

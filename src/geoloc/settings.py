@@ -22,6 +22,7 @@ class Settings(BaseModel, extra="forbid"):
     seed: int = Field(ge=-1, le=2**32 - 1)
     checkpoint: str | None
     resume: str | None
+    run: str | None
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
@@ -63,5 +64,6 @@ class Settings(BaseModel, extra="forbid"):
     index: dict[str, Any]
     views: dict[str, Any]
     multiscale: dict[str, Any]
+    postprocess: dict[str, Any]
     trainer: dict[str, Any]
     logger: dict[str, Any]

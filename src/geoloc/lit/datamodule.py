@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -49,6 +50,9 @@ class PlaceDataModule(LightningDataModule):
         num_workers: Loader processes; None: one a core.
         seed: Of shuffling and augmentation.
         view: How the queries of the test domains are shown; None: as in training.
+
+    Attributes:
+        tested: Domains that a test is of, "test" or "val".
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class PlaceDataModule(LightningDataModule):
         self.workers = clamp_workers(num_workers)
         self.seed = seed
         self.view = view or HardResize()
+        self.tested: Literal["test", "val"] = "test"
         self.train_domain = train
         if train is not None:
             self.truth = train_truth(train, *radii)
@@ -100,7 +105,7 @@ class PlaceDataModule(LightningDataModule):
                 collate_fn=partial(by_shape, at_most=self.infer_batch_size),
                 pin_memory=torch.cuda.is_available(),
             )
-            for domain in self.domains["test"]
+            for domain in self.domains[self.tested]
         ]
 
     def photos(self, domain: Domain, rows: np.ndarray | None = None, batch_size: int | None = None) -> DataLoader:

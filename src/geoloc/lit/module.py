@@ -14,9 +14,10 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from geoloc.checkpoints import KEY
 from geoloc.errors import InputError
-from geoloc.lit.evaluation import Evaluation, Result
+from geoloc.lit.evaluation import Evaluation
 from geoloc.multiscale.scaling import MultiScale, at_scales
 from geoloc.net import DescriptorNet
+from geoloc.result import Result
 
 
 class PlaceModule(pl.LightningModule):
@@ -32,6 +33,11 @@ class PlaceModule(pl.LightningModule):
         keep_descriptors: Leave the descriptors of the test domains on disk.
         lr_factors: Part of the network -> times the optimizer's learning rate.
         multiscale: How test images are described at several scales; None: at one.
+
+    Attributes:
+        judged: Whether a test searches and scores, or only describes.
+        results: Of each test domain, once it has been judged.
+        tuned_on: Of each val domain that post-processing was tuned on.
     """
 
     def __init__(
@@ -57,7 +63,9 @@ class PlaceModule(pl.LightningModule):
         self.keep_descriptors = keep_descriptors
         self.lr_factors = dict(lr_factors or {})
         self.multiscale = multiscale
+        self.judged = True
         self.results: dict[str, Result] = {}
+        self.tuned_on: dict[str, Result] = {}
 
     def setup(self, stage: str) -> None:
         """Tell the evaluation whose images it gets."""
@@ -105,8 +113,10 @@ class PlaceModule(pl.LightningModule):
         self.evaluation.start("val")
 
     def on_test_epoch_start(self) -> None:
-        """Open a store for each test domain."""
-        self.evaluation.start("test", self.multiscale)
+        """Open a store for each test domain, or for each val domain while steps are tuned."""
+        self.evaluation.model = self.net.digest()
+        tuning = self.trainer.datamodule.tested == "val"  # type: ignore[attr-defined]
+        self.evaluation.start("tune" if tuning else "test", self.multiscale)
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Describe ((B, 3, H, W) images, (B,) rows) of domain number `dataloader_idx`."""
@@ -131,10 +141,13 @@ class PlaceModule(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the recalls of every test domain; `results` then holds all that is known of them."""
-        self.results = {result.domain.name: result for result in self._finish("test", self.keep_descriptors)}
+        if self.evaluation.stage == "tune":
+            self.tuned_on = {result.domain.name: result for result in self.evaluation.finish(keep=False)}
+        else:
+            self.results = {result.domain.name: result for result in self._finish("test", self.keep_descriptors)}
 
     def _finish(self, stage: str, keep: bool) -> list[Result]:
-        results = self.evaluation.finish(keep)
+        results = self.evaluation.finish(keep, self.judged or stage == "val")
         for result in results:
             for n, recall in result.scores.recalls.items():
                 self.log(f"{stage}/{result.domain.name}/R{n}", recall)

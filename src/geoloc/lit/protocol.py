@@ -22,14 +22,15 @@ def protocol_of(image_size: tuple[int, int], view: View, multiscale: MultiScale 
     return {
         "image_size": list(image_size),
         "resampling": "bilinear, antialiased",
-        "views": _facts(view),
-        "multiscale": None if multiscale is None else _facts(multiscale),
+        "views": facts_of(view),
+        "multiscale": None if multiscale is None else facts_of(multiscale),
     }
 
 
-def _facts(part: Any) -> dict[str, Any]:
+def facts_of(part: Any) -> dict[str, Any]:
+    """Plain values from which the part can be built again, and its name."""
     values = asdict(part) if is_dataclass(part) and not isinstance(part, type) else {}
-    return {"name": _name(part), **values}
+    return {"name": _name(part), "_target_": f"{type(part).__module__}.{type(part).__qualname__}", **values}
 
 
 def _name(part: Any) -> str:

@@ -47,7 +47,9 @@ def read_jobs(sweep: Path) -> list[SweepJob]:
 def recalls_of(results: dict[str, Any]) -> dict[str, float]:
     """{"<domain>/R<N>": percent} of the content of a results.json."""
     domains = results.get("domains", {})
-    return {f"{name}/R{n}": float(value) for name, facts in domains.items() for n, value in facts["recalls"].items()}
+    return {
+        f"{name}/R{n}": float(value) for name, facts in domains.items() for n, value in facts.get("recalls", {}).items()
+    }
 
 
 def _number(folder: Path) -> tuple[int, str]:

@@ -22,8 +22,28 @@ from geoloc.lit.protocol import check_sizes
 from geoloc.net import DescriptorNet
 from geoloc.places import Neighbours
 from geoloc.tasks.job import Job
+from geoloc.tuning import tunable
 
 log = logging.getLogger(__name__)
+
+
+def tested_stages(job: Job) -> tuple[str, ...]:
+    """Stages whose domains a test needs: the val domains too where post-processing is tuned on them."""
+    return ("val", "test") if tunable(steps(job)) else ("test",)
+
+
+def check_tuning(job: Job, domains: dict[str, list[Domain]]) -> None:
+    """Make sure that there is what post-processing is tuned on.
+
+    Raises:
+        InputError: There is no val domain.
+    """
+    names = [type(step).__name__ for step in tunable(steps(job))]
+    if names and not domains.get("val"):
+        raise InputError(
+            f"postprocess: {names[0]} is tuned on val domains, and there are none; name some (domains@val=[...] or"
+            " val_folder=PATH), or give it a number"
+        )
 
 
 def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
@@ -176,6 +196,11 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
     )
 
 
+def steps(job: Job) -> list[Any]:
+    """The chain of post-processing."""
+    return [job.make(node) for node in job.cfg["postprocess"].values() if node]
+
+
 def module(job: Job, net: DescriptorNet) -> PlaceModule:
     """The LightningModule around the network."""
     cfg = job.cfg
@@ -191,6 +216,7 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
             predictions=cfg["saved_predictions"],
             folder=job.folder / "descriptors",
             slices=cfg["slices"],
+            steps=steps(job),
         ),
         monitor=cfg["monitor"],
         keep_descriptors=cfg["keep_descriptors"],

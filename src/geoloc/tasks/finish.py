@@ -14,6 +14,7 @@ from geoloc.lit.module import PlaceModule
 from geoloc.report.page import write_page
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
+from geoloc.tuning import tunable
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +44,27 @@ def judge(
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         log.warning("trainer.fast_dev_run: one batch of everything was run and nothing was judged")
     elif data.domains["test"]:
-        rows, dim = sum(map(len, data.domains["test"])), module.net.out_dim
-        log.info("testing %d images: descriptors take %.1f MB on disk", rows, rows * dim * 4 / 1e6)
-        trainer.test(module, datamodule=data, verbose=False)
+        if tunable(module.evaluation.steps):
+            log.info("post-processing is tuned on %s", ", ".join(domain.name for domain in data.domains["val"]))
+            data.tested = "val"
+            trainer.test(module, datamodule=data, verbose=False)
+            data.tested = "test"
+        describe_domains(trainer, module, data)
     else:
         log.warning("there is no test domain: nothing was judged")
     seconds = seconds | {"test": time.perf_counter() - start}
     if not trainer.is_global_zero:
         return 0.0
-    write_results(job, facts, module.results, seconds)
+    write_results(job, facts, module.results, seconds, module.tuned_on, module.evaluation.tuned)
     if module.results:
         print_table(module.results)
         log.info("report: %s", write_page(job.folder))
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0
+
+
+def describe_domains(trainer: pl.Trainer, module: PlaceModule, data: PlaceDataModule) -> None:
+    """Describe the test domains, and judge them unless the module is told not to."""
+    rows = sum(len(domain.database) + data.view.count * len(domain.queries) for domain in data.domains["test"])
+    log.info("testing %d images: descriptors take %.1f MB on disk", rows, rows * module.net.out_dim * 4 / 1e6)
+    trainer.test(module, datamodule=data, verbose=False)

@@ -13,12 +13,14 @@ from typing import Any
 
 import torch
 
+from geoloc.data.domains import Domain
 from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
 from geoloc.evaluate.recall import correct
-from geoloc.lit.evaluation import Result
 from geoloc.net import DescriptorNet
-from geoloc.predictions import Scores
+from geoloc.predictions import Predictions, Scores
+from geoloc.report.changes import console_table
 from geoloc.report.predictions import write_predictions
+from geoloc.result import Result
 from geoloc.tasks.job import Job
 from geoloc.textfiles import read_json, write_whole
 
@@ -41,6 +43,7 @@ def model_facts(net: DescriptorNet, weights: str) -> dict[str, Any]:
         "size_mb": round(size_mb(net), 3),
         "flops": count_flops(net, net.image_size),
         "weights": weights,
+        "digest": net.digest(),
     }
 
 
@@ -98,11 +101,30 @@ def score_facts(scores: Scores) -> dict[str, Any]:
 def domain_facts(result: Result) -> dict[str, Any]:
     """One entry of the `domains` part of results.json."""
     facts = score_facts(result.scores)
+    facts["bootstrap95"] = {str(n): interval for n, interval in result.bootstrap95.items()}
+    if result.raw_scores is not None:
+        facts["raw_recalls"] = score_facts(result.raw_scores)["recalls"]
+        facts["changes"] = {str(n): asdict(change) for n, change in result.changes.items()}
+    if result.meters is not None:
+        facts["meters"] = asdict(result.meters)
+        facts["meters"]["curve"] = {f"{radius:g}": recall for radius, recall in result.meters.curve.items()}
+    if result.index:
+        facts["index"] = result.index
     facts["slices"] = {condition: score_facts(scores) for condition, scores in result.slices.items()}
-    facts["protocol"] = result.protocol
-    facts["folders"] = {side: str(getattr(result.domain, side).root.resolve()) for side in ("database", "queries")}
     facts["seconds"] = {stage: round(value, 3) for stage, value in result.seconds.items()}
-    return facts
+    return facts | place_facts(result.domain) | {"protocol": result.protocol}
+
+
+def place_facts(domain: Domain) -> dict[str, Any]:
+    """Where the photos of a domain are, so that later tasks find them."""
+    folders = {side: str(getattr(domain, side).root.resolve()) for side in ("database", "queries")}
+    return {"folders": folders, "coordinates": domain.database.coordinates}
+
+
+def described_facts(domain: Domain, protocol: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a domain that has been described and not judged."""
+    counts = {"queries": len(domain.queries), "database": len(domain.database)}
+    return {**counts, **place_facts(domain), "protocol": protocol}
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -120,7 +142,14 @@ def write_status(job: Job, status: str, **more: Any) -> None:
     write_whole(job.folder / "results.json", json.dumps(content, indent=1) + "\n")
 
 
-def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], seconds: dict[str, float]) -> None:
+def write_results(
+    job: Job,
+    facts: dict[str, Any],
+    results: dict[str, Result],
+    seconds: dict[str, float],
+    tuned_on: dict[str, Result] | None = None,
+    tuned: dict[str, dict[str, float]] | None = None,
+) -> None:
     """Write predictions and results.json of a finished run.
 
     Args:
@@ -128,14 +157,21 @@ def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], s
         facts: See `model_facts`.
         results: Of each test domain.
         seconds: Wall time of the stages of the whole run.
+        tuned_on: Of each val domain that post-processing was tuned on.
+        tuned: What it chose there.
     """
     for name, result in results.items():
-        write_predictions(
-            job.folder / "predictions" / f"{name}.csv",
-            result.domain,
-            result.predictions,
-            correct(result.predictions.ids, result.positives),
-        )
+        _write_predictions(job.folder / "predictions" / f"{name}.csv", result, result.predictions)
+        if result.raw is not None:
+            _write_predictions(job.folder / "predictions" / f"{name}.raw.csv", result, result.raw)
+    more: dict[str, Any] = {}
+    for name, result in (tuned_on or {}).items():
+        _write_predictions(job.folder / "predictions" / "val" / f"{name}.csv", result, result.predictions)
+        more.setdefault("tuned_on", {})[name] = place_facts(result.domain) | {
+            "fingerprint": result.domain.fingerprint()
+        }
+    if tuned:
+        more["tuned"] = tuned
     write_status(
         job,
         "finished",
@@ -143,7 +179,12 @@ def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], s
         domains={name: domain_facts(result) for name, result in results.items()},
         fingerprints={name: result.domain.fingerprint() for name, result in results.items()},
         seconds={stage: round(value, 2) for stage, value in seconds.items()},
+        **more,
     )
+
+
+def _write_predictions(path: Path, result: Result, predictions: Predictions) -> None:
+    write_predictions(path, result.domain, predictions, correct(predictions.ids, result.positives))
 
 
 def recall_table(results: dict[str, Result]) -> str:
@@ -175,5 +216,7 @@ def _ns(results: dict[str, Result]) -> list[int]:
 
 def print_table(results: dict[str, Result]) -> None:
     """Print the recalls to standard output, apart from the log."""
-    sys.stdout.write(f"\n{recall_table(results)}\n\n")
+    changed = {name: result.changes for name, result in results.items() if result.changes}
+    before_after = f"before and after post-processing:\n{console_table(changed)}\n\n" if changed else ""
+    sys.stdout.write(f"\n{recall_table(results)}\n\n{before_after}")
     sys.stdout.flush()

@@ -29,17 +29,25 @@ class SavedRun:
     results: dict[str, Any]
 
     def domain(self, name: str) -> Domain:
-        """Read one of its domains again.
+        """Read one of its domains again; see `_reopen`."""
+        return self._reopen(name, self.results["domains"][name], self.results["fingerprints"][name])
+
+    def tuned_on(self) -> list[Domain]:
+        """The val domains that its post-processing was tuned on; empty if none was."""
+        found = self.results.get("tuned_on", {})
+        return [self._reopen(name, facts, facts["fingerprint"]) for name, facts in found.items()]
+
+    def _reopen(self, name: str, facts: dict[str, Any], fingerprint: str) -> Domain:
+        """Read a domain from its folders.
 
         Raises:
             InputError: The photos are gone, or are not those of the run any more.
         """
-        facts = self.results["domains"][name]
         coordinates = facts.get("coordinates", "utm")
         database = read_places(facts["folders"]["database"], coordinates)
         queries = read_places(facts["folders"]["queries"], coordinates, zone=database.zone)
         domain = Domain(name, database, queries)
-        if domain.fingerprint() != self.results["fingerprints"][name]:
+        if domain.fingerprint() != fingerprint:
             raise InputError(
                 f"{name}: photos in {database.root} or {queries.root} have changed since {self.folder} was written;"
                 " run task=test again"
@@ -52,9 +60,13 @@ class SavedRun:
         return np.load(path, mmap_mode="r") if path.is_file() else None
 
     def raw_predictions(self, domain: Domain) -> Predictions:
-        """The predictions of a domain as they were before any post-processing."""
+        """The predictions of a test domain as they were before any post-processing."""
         raw = self.folder / "predictions" / f"{domain.name}.raw.csv"
         return read_predictions(raw if raw.is_file() else raw.with_name(f"{domain.name}.csv"), domain)
+
+    def val_predictions(self, domain: Domain) -> Predictions:
+        """The predictions of a val domain that post-processing was tuned on, before any."""
+        return read_predictions(self.folder / "predictions" / "val" / f"{domain.name}.csv", domain)
 
 
 def open_run(folder: str | Path | None) -> SavedRun:

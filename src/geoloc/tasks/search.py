@@ -1,4 +1,4 @@
-"""task=search run=PATH: search a finished run's descriptors again, or only put its predictions in another order.
+"""task=search run=PATH: search a run's descriptors again, or only put its predictions in another order.
 
 Takes seconds: nothing is described. Where the run has kept no descriptors, its saved predictions are what there is.
 """
@@ -7,18 +7,167 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from geoloc.data.domains import Domain
 from geoloc.errors import InputError
-from geoloc.postprocess.chain import apply_all, evidence_of
-from geoloc.predictions import Descriptors, Predictions
+from geoloc.lit.protocol import facts_of
+from geoloc.postprocess.chain import Step, apply_all
+from geoloc.predictions import Descriptors
 from geoloc.report.page import write_page
 from geoloc.result import Result, complete, scores_of
+from geoloc.search import Found, check_view, evidence, find, fitted
 from geoloc.tasks import build
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
 from geoloc.tasks.saved import SavedRun, open_run
+from geoloc.tuning import TuningCase, tunable, tune
+from geoloc.views.view import View
 
 log = logging.getLogger(__name__)
+
+# What may be typed: all else has been decided when the images were described.
+MATTERS = (
+    *("hydra", "index", "logger", "monitor", "name", "paths", "postprocess", "radius", "recall_values", "run"),
+    *("saved_predictions", "seed", "task", "views"),
+)
+
+
+def do(job: Job) -> float:
+    """Run the task.
+
+    Returns:
+        Mean recall over the test domains in percent, at the monitored N.
+    """
+    start = time.perf_counter()
+    idle = sorted(key for key in job.typed if key.split(".")[0].split("@")[0] not in MATTERS)
+    if idle:
+        raise InputError(f"{idle[0]}: has no effect on task=search, which describes nothing; leave it out")
+    run = open_run(job.cfg["run"])
+    steps = build.steps(job)
+    tuned, tuned_on = _tune(run, job, steps) if tunable(steps) else ({}, {})
+    results = {name: _search(run, job, name, steps) for name in run.results["domains"]}
+    write_results(job, run.results["model"], results, {"search": time.perf_counter() - start}, tuned_on, tuned)
+    print_table(results)
+    log.info("report: %s", write_page(job.folder))
+    n, ns = int(job.cfg["monitor"][1:]), _ns(run, job)
+    return float(np.mean([result.scores.recalls[n if n in ns else ns[0]] for result in results.values()]))
+
+
+def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
+    domain, ns = run.domain(name), _ns(run, job)
+    radius = _radius(run, job, name)
+    vectors = run.descriptors(name)
+    protocol = run.results["domains"][name]["protocol"]
+    if vectors is None:
+        found = _reorder(run, job, domain, steps)
+    else:
+        view = _view(job, protocol)
+        protocol = protocol | {"views": facts_of(view)}
+        index = job.make(job.cfg["index"])
+        descriptors = Descriptors(vectors, len(domain.database))
+        path = run.folder / "descriptors" / f"{name}.{index.name}"
+        built = fitted(index, descriptors.database, path, run.results["model"].get("digest", ""))
+        own = np.arange(len(domain.queries))
+        k = max(*ns, job.cfg["saved_predictions"])
+        found = find(domain, descriptors, own, index, built, view, steps, k)
+    positives = domain.positives(radius)
+    result = Result(
+        domain,
+        positives,
+        found.final,
+        scores_of(found.final, positives, ns, radius),
+        found.seconds,
+        raw=found.raw if steps else None,
+        raw_scores=scores_of(found.raw, positives, ns, radius) if steps else None,
+        index={} if found.quality is None else asdict(found.quality),
+        protocol=protocol,
+    )
+    return complete(result, ns)
+
+
+def _reorder(run: SavedRun, job: Job, domain: Domain, steps: list[Step]) -> Found:
+    """Post-process the predictions that the run has saved."""
+    wanted = {key.split(".")[0] for key in job.typed} & {"index", "views"}
+    if wanted:
+        raise InputError(
+            f"{min(wanted)}: {run.folder} has kept no descriptors that could be searched again; task=describe"
+            " checkpoint=PATH keeps them, or keep_descriptors=true"
+        )
+    raw, ns = run.raw_predictions(domain), _ns(run, job)
+    typed = job.cfg["saved_predictions"] if "saved_predictions" in job.typed else 0
+    there = raw.ids.shape[1]
+    if max(*ns, typed) > there and there < raw.database_size:
+        key = "saved_predictions" if typed > max(ns) else "recall_values"
+        raise InputError(
+            f"{key}: {run.folder} has saved {there} predictions a query, and no descriptors to search for more; ask for"
+            f" no more than {there}, or let task=test save more"
+        )
+    start = time.perf_counter()
+    known = evidence(domain, np.arange(len(domain.queries)), None, None)
+    return Found(raw, apply_all(steps, raw, known), seconds={"postprocess": time.perf_counter() - start})
+
+
+def _tune(run: SavedRun, job: Job, steps: list[Step]) -> tuple[dict[str, dict[str, float]], dict[str, Result]]:
+    """Tune the steps on predictions of val domains that the run has saved; what was chosen, and on what."""
+    name = type(tunable(steps)[0]).__name__
+    domains = run.tuned_on()
+    if not domains:
+        raise InputError(
+            f"postprocess: {name} is tuned on predictions of val domains, which {run.folder} has not saved; give it a"
+            " number, such as postprocess.geo_density.weight=0.5, or run task=test once with this step, which saves them"
+        )
+    needing = [type(step).__name__ for step in steps if "descriptors" in step.needs]
+    if needing:
+        raise InputError(
+            f"postprocess: {name} is tuned on val domains, and of these no descriptors are kept, which {needing[0]}"
+            " needs; give it a number, or use task=test"
+        )
+    cases, results = [], {}
+    for domain in domains:
+        predictions, radius = run.val_predictions(domain), _radius(run, job, next(iter(run.results["domains"])))
+        positives = domain.positives(radius)
+        known = evidence(domain, np.arange(len(domain.queries)), None, None)
+        cases.append(TuningCase(domain.name, predictions, known, positives))
+        scores = scores_of(predictions, positives, _ns(run, job), radius)
+        results[domain.name] = Result(domain, positives, predictions, scores, {})
+    return tune(steps, cases), results
+
+
+def _view(job: Job, protocol: dict[str, Any]) -> View:
+    """The view that the queries were described under, or a typed one that shows the same crops.
+
+    Raises:
+        InputError: The typed one shows others.
+    """
+    described = protocol["views"]
+    old: View = job.make({key: value for key, value in described.items() if key != "name"})
+    if not any(key.split(".")[0] == "views" for key in job.typed):
+        return old
+    new: View = job.make(job.cfg["views"])
+    check_view(new)
+    if new.count != old.count or type(new).crops is not type(old).crops:
+        raise InputError(
+            f"views: the queries were described under views={described['name']}, which shows other crops; task=test or"
+            " task=describe can show them so"
+        )
+    return new
+
+
+def _radius(run: SavedRun, job: Job, name: str) -> float:
+    """As typed, else that of the run."""
+    typed = {"radius", "radius.eval"} & job.typed
+    return float(
+        job.cfg["radius"]["eval"] if typed else run.results["domains"][name].get("radius_m", job.cfg["radius"]["eval"])
+    )
+
+
+def _ns(run: SavedRun, job: Job) -> list[int]:
+    """Recall values as typed, else those of the run, else those of the config."""
+    facts = next(iter(run.results["domains"].values()))
+    return list(
+        job.cfg["recall_values"] if "recall_values" in job.typed else map(int, facts.get("recalls", {}))
+    ) or list(job.cfg["recall_values"])

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytorch_lightning as pl
 
 from geoloc.errors import InputError
+from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.initialise import initialise
+from geoloc.lit.module import PlaceModule
 from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
@@ -16,14 +22,39 @@ from geoloc.tasks.results import describe_model, model_facts, write_status
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class Prepared:
+    """Everything for a network to describe the test domains.
+
+    Attributes:
+        trainer: Has the devices.
+        module: Holds the network.
+        data: Holds the domains.
+        facts: See `model_facts`.
+        seconds: Wall time of this.
+    """
+
+    trainer: pl.Trainer
+    module: PlaceModule
+    data: PlaceDataModule
+    facts: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
 def do(job: Job) -> float:
     """Run the task.
 
     Returns:
         Mean recall over the test domains in percent, at the monitored N.
     """
+    ready = prepare(job)
+    return judge(job, ready.trainer, ready.module, ready.data, ready.facts, ready.seconds)
+
+
+def prepare(job: Job) -> Prepared:
+    """Read the network and the domains, and complete the network where something is fitted to images."""
     start = time.perf_counter()
-    whitening = job.cfg["whitening"]
+    task, whitening = job.cfg["task"], job.cfg["whitening"]
     if whitening["_target_"] and not {"data", "data.path"} & job.typed:
         raise InputError(
             "whitening: is fitted on train images; name the data that the network was trained on, such as"
@@ -31,9 +62,11 @@ def do(job: Job) -> float:
         )
     net = build.network(job)
     # Whitening is fitted on train images; else a test needs none.
-    domains = build.read_domains(job, ("train", "test") if whitening["_target_"] else ("test",))
+    stages = (("train",) if whitening["_target_"] else ()) + build.tested_stages(job)
+    domains = build.read_domains(job, stages)
     if not domains["test"]:
-        raise InputError("task=test: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
+        raise InputError(f"task={task}: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
+    build.check_tuning(job, domains)
     data = build.datamodule(job, domains, net)
     module = build.module(job, net)
     trainer = build.trainer(job, [])
@@ -55,4 +88,4 @@ def do(job: Job) -> float:
     facts = model_facts(net, weights)
     log.info(describe_model(facts))
     write_status(job, "running", model=facts)
-    return judge(job, trainer, module, data, facts, {"data": time.perf_counter() - start})
+    return Prepared(trainer, module, data, facts, {"data": time.perf_counter() - start})

@@ -41,6 +41,7 @@ def do(job: Job) -> float:
         net.backbone.fixed_statistics = True
     parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
     domains = build.read_domains(job, ("train", "val", "test"))
+    build.check_tuning(job, domains)
     if net.whitening is not None:
         log.warning(
             "the whitening of checkpoint=%s does not fit a network that is trained on: it is left out",

@@ -1,0 +1,153 @@
+"""From the descriptors of a domain to the predictions of its queries: index, view, post-processing. No Lightning."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from geoloc.data.domains import Domain
+from geoloc.data.images import read_image
+from geoloc.errors import InputError
+from geoloc.index.index import Fitted, Index
+from geoloc.index.quality import Quality, recall_of
+from geoloc.postprocess.chain import Evidence, Step, apply_all, evidence_of
+from geoloc.predictions import Descriptors, Predictions
+from geoloc.views.view import Merges, Pools, View
+
+log = logging.getLogger(__name__)
+
+# Queries whose crops are pooled at once: five crops of 32,768 values each take 170 MB then.
+BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found for some queries.
+
+    Attributes:
+        raw: Before post-processing.
+        final: After it; the same where there is none.
+        quality: Of an approximate index, against exact search on a sample; None for an exact one.
+        seconds: Wall time of each stage.
+    """
+
+    raw: Predictions
+    final: Predictions
+    quality: Quality | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def check_view(view: View) -> None:
+    """Make sure that something can be done with several crops.
+
+    Raises:
+        ValueError: The view neither pools nor merges them.
+    """
+    if view.count > 1 and not isinstance(view, Pools | Merges):
+        raise ValueError(f"views: {type(view).__name__} shows {view.count} crops, but has neither `pool` nor `merge`")
+
+
+def fitted(index: Index, database: np.ndarray, path: Path | None, model: str, write: bool = True) -> Fitted:
+    """The index of a database: read from its file if that is of this database, else built.
+
+    Args:
+        index: Settings.
+        database: (N, D) float descriptors.
+        path: File that an approximate index is read from, or written to; None: it is not kept.
+        model: Hash of the network that made the descriptors.
+        write: Whether this process is the one that writes the file.
+    """
+    if path is None or not index.approximate:
+        return index.fit(database)
+    if path.is_file():
+        try:
+            return index.load(path, model, database)
+        except InputError as error:
+            log.info("%s; it is built anew", error)
+    built = index.fit(database)
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        built.save(path, model)
+    return built
+
+
+def find(
+    domain: Domain,
+    descriptors: Descriptors,
+    own: np.ndarray,
+    index: Index,
+    built: Fitted,
+    view: View,
+    steps: Sequence[Step],
+    k: int,
+) -> Found:
+    """Search some queries and post-process what is found.
+
+    Args:
+        domain: Whose queries they are.
+        descriptors: (N + Q * V, D); crop v of query q is in row q * V + v of its queries.
+        own: (n,) int64 queries wanted.
+        index: Settings of the search.
+        built: The same, of this database.
+        view: Whose crops were described.
+        steps: The chain of post-processing.
+        k: Candidates wanted; never more than N are found.
+    """
+    start = time.perf_counter()
+    vectors = one_each(view, descriptors.queries, own)
+    several = vectors is None
+    looked_up = descriptors.queries[crop_rows(own, view.count).ravel()] if vectors is None else vectors
+    found = built.search(looked_up, k)
+    quality = recall_of(found, descriptors.database, looked_up) if index.approximate and len(looked_up) else None
+    if several and isinstance(view, Merges):
+        shape = (len(own), view.count, found.ids.shape[1])
+        merged = view.merge(found.ids.reshape(shape), found.distances.reshape(shape), shape[2])
+        found = Predictions(*merged, found.database_size)
+    seconds = {"search": time.perf_counter() - start}
+    if not steps:
+        return Found(found, found, quality, seconds)
+    start = time.perf_counter()
+    final = apply_all(steps, found, evidence(domain, own, descriptors.database, vectors))
+    return Found(found, final, quality, seconds | {"postprocess": time.perf_counter() - start})
+
+
+def evidence(domain: Domain, own: np.ndarray, database: np.ndarray | None, queries: np.ndarray | None) -> Evidence:
+    """What the steps may know of the queries `own` of a domain.
+
+    Args:
+        domain: The domain.
+        own: (n,) int64 queries.
+        database: (N, D) descriptors; None if there are none.
+        queries: (n, D) descriptors of these queries; None if there are none, or several of each.
+    """
+    known = evidence_of(domain.database, domain.queries, None, read=lambda path: np.asarray(read_image(path)))
+    return replace(known.select(own), database=database, queries=queries)
+
+
+def one_each(view: View, crops: np.ndarray, own: np.ndarray) -> np.ndarray | None:
+    """(n, D) descriptors of the queries `own` ((n,) int64) from those of all crops, (Q * V, D); None if each has V."""
+    if isinstance(view, Pools):
+        found = np.empty((len(own), crops.shape[1]), np.float32)
+        for start in range(0, len(own), BLOCK):
+            queries = own[start : start + BLOCK]
+            found[start : start + BLOCK] = view.pool(crops[crop_rows(queries, view.count)])
+        return found
+    if view.count > 1:
+        return None
+    every = np.array_equal(own, np.arange(len(crops)))  # then they need not be read into memory
+    return crops if every else crops[own]
+
+
+def crop_rows(queries: np.ndarray, count: int) -> np.ndarray:
+    """Rows of the crops of each query.
+
+    Example:
+        >>> crop_rows(np.array([0, 2]), 3).tolist()
+        [[0, 1, 2], [6, 7, 8]]
+    """
+    return queries[:, None] * count + np.arange(count)

@@ -1,0 +1,32 @@
+"""task=describe: describe the images of every test domain and keep the descriptors; task=search goes on from them."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from geoloc.tasks.finish import describe_domains
+from geoloc.tasks.job import Job
+from geoloc.tasks.results import described_facts, write_status
+from geoloc.tasks.test import prepare
+
+log = logging.getLogger(__name__)
+
+
+def do(job: Job) -> None:
+    """Run the task; descriptors/<domain>.npy holds the database and then every crop of every query."""
+    ready = prepare(job)
+    start = time.perf_counter()
+    ready.module.judged, ready.module.keep_descriptors = False, True
+    describe_domains(ready.trainer, ready.module, ready.data)
+    seconds = ready.seconds | {"describe": time.perf_counter() - start}
+    if ready.trainer.is_global_zero:
+        domains = ready.data.domains["test"]
+        write_status(
+            job,
+            "finished",
+            domains={domain.name: described_facts(domain, ready.module.evaluation.protocol) for domain in domains},
+            fingerprints={domain.name: domain.fingerprint() for domain in domains},
+            seconds={stage: round(value, 2) for stage, value in seconds.items()},
+        )
+        log.info("descriptors: %s; search them by task=search run=%s", job.folder / "descriptors", job.folder)
