@@ -117,3 +117,9 @@ def test_lists_equal_plain_loops(order, compat, arguments):
 def test_what_makes_no_sense_is_refused(arguments, message):
     with pytest.raises(ValueError, match=f"geo_agglomerative.*{message}"):
         GeoAgglomerative(**arguments)
+
+
+def test_a_merged_cluster_takes_the_rank_of_its_first_point():
+    """1 and 3 merge. Now 0 is as near to them (through 3) as to 2, and 1 is ranked better than 2."""
+    apart = np.array([[0, 3, 2, 2], [3, 0, 5, 1], [2, 5, 0, 5], [2, 1, 5, 0]], float)[None]
+    assert agglomerate(apart, 2, np.inf, "single").tolist() == [[0, 0, 2, 0]]
