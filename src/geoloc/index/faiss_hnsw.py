@@ -22,7 +22,7 @@ class FaissHnsw(FaissIndex):
     Args:
         m: Links of a descriptor.
         ef_construction: Candidates held while a descriptor is linked; more is slower to build and finds more.
-        ef_search: Candidates held while a query is searched; more is slower and finds more.
+        ef_search: Candidates held while a query is searched; more is slower and finds more. Never fewer than k + 16.
     """
 
     name: ClassVar[str] = "faiss_hnsw"
