@@ -62,7 +62,7 @@ class FaissHnsw(FaissIndex):
         """The graph over a new copy of the descriptors."""
         graph = self.faiss().deserialize_index(content)
         storage = self.flat(database)
-        graph.storage = storage
-        graph.referenced_objects = (storage,)  # the graph points to it, and Python must not free it
+        storage.this.disown()  # the graph points to it, so the graph frees it and not Python
+        graph.storage, graph.own_fields = storage, True
         graph.hnsw.efSearch = self.ef_search
         return graph
