@@ -7,8 +7,8 @@ from brute import brute, check_distances, clustered
 
 from geoloc.index import faiss_hnsw
 from geoloc.index.exact import Exact
-from geoloc.index.faiss_index import add_all
 from geoloc.index.faiss_hnsw import FaissHnsw
+from geoloc.index.faiss_index import add_all
 
 
 @pytest.fixture(scope="module")
