@@ -36,6 +36,24 @@ def test_random_ties_equal_brute_force():
         assert np.array_equal(found.ids, brute(database, queries, k)[0])
 
 
+def test_near_ties_among_long_descriptors_are_measured(monkeypatch):
+    """Products of matrices lose the few thousandths by which these rows differ; faiss may compute by them."""
+    import faiss
+
+    monkeypatch.setattr(faiss.cvar, "distance_compute_blas_threshold", 1)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(400)
+    database = np.full((400, 100), rng.uniform(100, 200, size=100), np.float32)
+    database[:, 0] = 100
+    database[order, 0] += np.arange(400) / 128
+    fitted = FaissFlat().fit(database)
+    queries = np.repeat(database[order[:1]], 30, axis=0)
+    assert (fitted.built.search(queries, 5)[1] != order[:5]).any()
+    found = fitted.search(queries, 5)
+    assert (found.ids == order[:5]).all()
+    assert found.distances[0].tolist() == [0, 1 / 128, 2 / 128, 3 / 128, 4 / 128]
+
+
 def test_ties_are_no_completed_queries(caplog):
     database = np.repeat(np.eye(2, dtype=np.float32), 30, axis=0)
     fitted = FaissFlat().fit(database)

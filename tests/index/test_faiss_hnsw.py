@@ -1,11 +1,14 @@
 import logging
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from brute import brute, check_distances, clustered
 
+from geoloc.index import faiss_hnsw
 from geoloc.index.exact import Exact
 from geoloc.index.faiss_hnsw import FaissHnsw
+from geoloc.index.faiss_index import add_all
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +41,40 @@ def test_a_poor_graph_finds_less(vectors):
     assert share(FaissHnsw(m=4, ef_construction=8, ef_search=1)) < share(FaissHnsw(m=4, ef_construction=8)) - 0.01
 
 
-def test_the_number_of_threads_does_not_change_the_graph(vectors):
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_thread_builds_the_graph_and_the_others_come_back(fails, vectors, monkeypatch):
     import faiss
 
+    seen = []
+
+    def add(graph, database):
+        seen.append(faiss.omp_get_max_threads())
+        if fails:
+            raise MemoryError
+        return add_all(graph, database)
+
+    monkeypatch.setattr(faiss_hnsw, "add_all", add)
     threads = faiss.omp_get_max_threads()
-    packed = []
+    faiss.omp_set_num_threads(3)
     try:
-        for number in (1, 4):
-            faiss.omp_set_num_threads(number)
-            index = FaissHnsw(m=8)
-            packed.append(index.pack(index.fit(vectors[0]).built))
-            assert faiss.omp_get_max_threads() == number
+        with pytest.raises(MemoryError) if fails else nullcontext():
+            FaissHnsw(m=4, ef_construction=4).fit(vectors[0])
+        assert seen == [1]
+        assert faiss.omp_get_max_threads() == 3
     finally:
         faiss.omp_set_num_threads(threads)
-    assert np.array_equal(*packed)
+
+
+def test_the_loaded_graph_owns_its_descriptors(tmp_path, vectors):
+    database, queries = vectors
+    index = FaissHnsw(m=8, ef_construction=40)
+    index.fit(database).save(tmp_path / "a", "abc")
+    built = index.load(tmp_path / "a", "abc", database).built
+    junk = [np.full_like(database, 7.7) for _ in range(20)]  # overwrites the descriptors if they were freed
+    squared, ids = built.search(queries, 1)
+    assert built.own_fields
+    assert squared[:, 0] == pytest.approx(np.square(database[ids[:, 0]] - queries).sum(axis=1), rel=1e-4)
+    del junk
 
 
 class Poor:

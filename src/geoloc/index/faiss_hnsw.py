@@ -22,7 +22,7 @@ class FaissHnsw(FaissIndex):
     Args:
         m: Links of a descriptor.
         ef_construction: Candidates held while a descriptor is linked; more is slower to build and finds more.
-        ef_search: Candidates held while a query is searched; more is slower and finds more.
+        ef_search: Candidates held while a query is searched; more is slower and finds more. Never fewer than k + 16.
     """
 
     name: ClassVar[str] = "faiss_hnsw"
@@ -62,7 +62,7 @@ class FaissHnsw(FaissIndex):
         """The graph over a new copy of the descriptors."""
         graph = self.faiss().deserialize_index(content)
         storage = self.flat(database)
-        graph.storage = storage
-        graph.referenced_objects = (storage,)  # the graph points to it, and Python must not free it
+        storage.this.disown()  # the graph points to it, so the graph frees it and not Python
+        graph.storage, graph.own_fields = storage, True
         graph.hnsw.efSearch = self.ef_search
         return graph
