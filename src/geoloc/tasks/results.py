@@ -99,7 +99,6 @@ def domain_facts(result: Result) -> dict[str, Any]:
     """One entry of the `domains` part of results.json."""
     facts = score_facts(result.scores)
     facts["slices"] = {condition: score_facts(scores) for condition, scores in result.slices.items()}
-    facts["protocol"] = result.protocol
     facts["folders"] = {side: str(getattr(result.domain, side).root.resolve()) for side in ("database", "queries")}
     facts["seconds"] = {stage: round(value, 3) for stage, value in result.seconds.items()}
     return facts
@@ -140,6 +139,7 @@ def write_results(job: Job, facts: dict[str, Any], results: dict[str, Result], s
         job,
         "finished",
         model=facts,
+        protocol=next((result.protocol for result in results.values()), {}),  # the same for all domains
         domains={name: domain_facts(result) for name, result in results.items()},
         fingerprints={name: result.domain.fingerprint() for name, result in results.items()},
         seconds={stage: round(value, 2) for stage, value in seconds.items()},
