@@ -16,8 +16,8 @@ def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path)
-    domain = results_of(run)["domains"]["mini"]
-    assert domain["protocol"] == {
+    results = results_of(run)
+    assert results["protocol"] == {
         "image_size": [64, 64],
         "resampling": "bilinear, antialiased",
         "views": {"name": "maj_voting", "weight": 0.02, "passes": [1, 5, 10]},
@@ -26,7 +26,7 @@ def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
     left = np.load(run / "descriptors" / "mini.npy")
     assert left.shape == (12 + 6 * 5, 4)
     assert len((run / "predictions" / "mini.csv").read_text().splitlines()) == 1 + 6 * 12
-    assert domain["recalls"]["20"] == 100
+    assert results["domains"]["mini"]["recalls"]["20"] == 100
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_checkpoint_is_asked_before_data_are_read(mini_city, tmp_path):
     """Its network is known only when it has been read."""
     done = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "trainer.max_epochs=1", "name=first")
     assert done.returncode == 0, done.stderr
-    assert results_of(only_run(tmp_path, "first"))["domains"]["mini"]["protocol"]["views"] == {"name": "hard_resize"}
+    assert results_of(only_run(tmp_path, "first"))["protocol"]["views"] == {"name": "hard_resize"}
     scales = ["multiscale=down", "multiscale.scales=[0.25,1]"]
     data = f"data.path={tmp_path / 'nowhere'}"
     done = geoloc(tmp_path, *TINY, data, "task=test", f"checkpoint={only_run(tmp_path, 'first')}", *scales)

@@ -25,7 +25,8 @@ def do(job: Job) -> None:
         write_status(
             job,
             "finished",
-            domains={domain.name: described_facts(domain, ready.module.evaluation.protocol) for domain in domains},
+            protocol=ready.module.evaluation.protocol,
+            domains={domain.name: described_facts(domain) for domain in domains},
             fingerprints={domain.name: domain.fingerprint() for domain in domains},
             seconds={stage: round(value, 2) for stage, value in seconds.items()},
         )

@@ -112,7 +112,7 @@ def domain_facts(result: Result) -> dict[str, Any]:
         facts["index"] = result.index
     facts["slices"] = {condition: score_facts(scores) for condition, scores in result.slices.items()}
     facts["seconds"] = {stage: round(value, 3) for stage, value in result.seconds.items()}
-    return facts | place_facts(result.domain) | {"protocol": result.protocol}
+    return facts | place_facts(result.domain)
 
 
 def place_facts(domain: Domain) -> dict[str, Any]:
@@ -121,10 +121,9 @@ def place_facts(domain: Domain) -> dict[str, Any]:
     return {"folders": folders, "coordinates": domain.database.coordinates}
 
 
-def described_facts(domain: Domain, protocol: dict[str, Any]) -> dict[str, Any]:
+def described_facts(domain: Domain) -> dict[str, Any]:
     """The entry of a domain that has been described and not judged."""
-    counts = {"queries": len(domain.queries), "database": len(domain.database)}
-    return {**counts, **place_facts(domain), "protocol": protocol}
+    return {"queries": len(domain.queries), "database": len(domain.database), **place_facts(domain)}
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -164,7 +163,10 @@ def write_results(
         _write_predictions(job.folder / "predictions" / f"{name}.csv", result, result.predictions)
         if result.raw is not None:
             _write_predictions(job.folder / "predictions" / f"{name}.raw.csv", result, result.raw)
-    more: dict[str, Any] = {}
+    # How images were shown is the same for all domains.
+    protocol = next((result.protocol for result in results.values()), {})
+    chain = {name: node for name, node in job.cfg["postprocess"].items() if node}
+    more: dict[str, Any] = {"protocol": protocol | {"index": job.cfg["index"], "postprocess": chain}} if results else {}
     for name, result in (tuned_on or {}).items():
         _write_predictions(job.folder / "predictions" / "val" / f"{name}.csv", result, result.predictions)
         more.setdefault("tuned_on", {})[name] = place_facts(result.domain) | {

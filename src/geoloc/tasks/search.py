@@ -61,7 +61,7 @@ def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     domain, ns = run.domain(name), _ns(run, job)
     radius = _radius(run, job, name)
     vectors = run.descriptors(name)
-    protocol = run.results["domains"][name]["protocol"]
+    protocol = run.results["protocol"]
     if vectors is None:
         found = _reorder(run, job, domain, steps)
     else:
