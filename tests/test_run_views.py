@@ -20,8 +20,16 @@ def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
     assert results["protocol"] == {
         "image_size": [64, 64],
         "resampling": "bilinear, antialiased",
-        "views": {"name": "maj_voting", "weight": 0.02, "passes": [1, 5, 10]},
-        "multiscale": {"name": "pyramid", "scales": [0.5, 1], "p": 2.0},
+        "views": {
+            **{"name": "maj_voting", "_target_": "geoloc.views.maj_voting.MajVoting"},
+            **{"weight": 0.02, "passes": [1, 5, 10]},
+        },
+        "multiscale": {
+            **{"name": "pyramid", "_target_": "geoloc.multiscale.pyramid.Pyramid"},
+            **{"scales": [0.5, 1], "p": 2.0},
+        },
+        "index": {"_target_": "geoloc.index.exact.Exact", "block": 8192},
+        "postprocess": {},
     }
     left = np.load(run / "descriptors" / "mini.npy")
     assert left.shape == (12 + 6 * 5, 4)
@@ -58,7 +66,7 @@ def test_a_checkpoint_is_asked_before_data_are_read(mini_city, tmp_path):
     """Its network is known only when it has been read."""
     done = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "trainer.max_epochs=1", "name=first")
     assert done.returncode == 0, done.stderr
-    assert results_of(only_run(tmp_path, "first"))["protocol"]["views"] == {"name": "hard_resize"}
+    assert results_of(only_run(tmp_path, "first"))["protocol"]["views"]["name"] == "hard_resize"
     scales = ["multiscale=down", "multiscale.scales=[0.25,1]"]
     data = f"data.path={tmp_path / 'nowhere'}"
     done = geoloc(tmp_path, *TINY, data, "task=test", f"checkpoint={only_run(tmp_path, 'first')}", *scales)

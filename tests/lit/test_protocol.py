@@ -115,8 +115,16 @@ def test_what_a_result_says():
     assert json.loads(json.dumps(content)) == {
         "image_size": [48, 64],
         "resampling": "bilinear, antialiased",
-        "views": {"name": "maj_voting", "weight": 0.02, "passes": [1, 3]},
-        "multiscale": {"name": "random_crop", "count": 5, "height": 2 / 3, "width": 430 / 640, "p": 1.0, "seed": 4},
+        "views": {
+            "name": "maj_voting",
+            "_target_": "geoloc.views.maj_voting.MajVoting",
+            "weight": 0.02,
+            "passes": [1, 3],
+        },
+        "multiscale": {
+            **{"name": "random_crop", "_target_": "geoloc.multiscale.random_crop.RandomCrop"},
+            **{"count": 5, "height": 2 / 3, "width": 430 / 640, "p": 1.0, "seed": 4},
+        },
     }
     assert protocol_of((48, 64), HardResize(), None)["multiscale"] is None
     assert protocol_of((4, 6), HardResize(), Pyramid([2.0, 1.0]))["multiscale"]["scales"] == [1.0, 2.0]
@@ -165,11 +173,11 @@ def test_validation_keeps_its_own_protocol(mini_city, tmp_path):
     module = tiny_module(tiny_net(), tmp_path, multiscale=Pyramid([0.5, 1.0]))
     seen = []
     finish = module.evaluation.finish
-    module.evaluation.finish = lambda keep: seen.extend(finish(keep)) or seen
+    module.evaluation.finish = lambda keep, judged: seen.extend(finish(keep, judged)) or seen
     tiny_trainer(tmp_path, []).validate(module, datamodule=tiny_data(mini_city, view=MajVoting()), verbose=False)
     assert [result.protocol for result in seen] == [protocol_of((64, 64), HardResize(), None)]
 
 
 def test_the_default_result(mini_city, tmp_path):
     result, _ = judged(mini_city, tmp_path, None)
-    assert result.protocol["views"] == {"name": "hard_resize"}
+    assert result.protocol["views"]["name"] == "hard_resize"

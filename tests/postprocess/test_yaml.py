@@ -8,7 +8,7 @@ import yaml
 CONF = Path(__file__).resolve().parents[2] / "conf" / "postprocess"
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(set(CONF.glob("*.yaml")) - {CONF / "none.yaml"}), ids=lambda path: path.stem)
 def test_a_yaml_names_every_argument_with_its_default(path):
     content = yaml.safe_load(path.read_text())
     assert list(content) == [path.stem]

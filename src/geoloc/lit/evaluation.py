@@ -148,7 +148,9 @@ class Evaluation:
         descriptors = Descriptors(item.store.vectors, len(domain.database))
         path = item.store.path.with_suffix(f".{self.index.name}") if keep else None
         index = fitted(self.index, descriptors.database, path, self.model, self.trainer.is_global_zero)
-        seconds = {"extract": item.seconds, "index": time.perf_counter() - start}
+        seconds = {"extract": item.seconds}
+        if self.index.approximate:
+            seconds["index"] = time.perf_counter() - start
         steps = self.steps if self.stage == "test" else []
         found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k)
         positives = domain.positives(self.radius)

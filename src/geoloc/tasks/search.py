@@ -118,7 +118,7 @@ def _tune(run: SavedRun, job: Job, steps: list[Step]) -> tuple[dict[str, dict[st
     if not domains:
         raise InputError(
             f"postprocess: {name} is tuned on predictions of val domains, which {run.folder} has not saved; give it a"
-            " number, such as postprocess.geo_density.weight=0.5, or run task=test once with this step, which saves them"
+            " number, such as postprocess.geo_density.weight=0.5, or run task=test once with it, which saves them"
         )
     needing = [type(step).__name__ for step in steps if "descriptors" in step.needs]
     if needing:
