@@ -28,7 +28,7 @@ def database():
 
 
 def test_an_index_is_written_once_and_read_afterwards(database, tmp_path, caplog, monkeypatch):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "geoloc")
     path = tmp_path / "new" / "city.faiss_hnsw"
     built = fitted(FaissHnsw(m=8), database, path, "model")
     wanted = built.search(database[:5] + 0.1, 10)
@@ -42,7 +42,7 @@ def test_an_index_is_written_once_and_read_afterwards(database, tmp_path, caplog
 
 @pytest.mark.parametrize("change", ["model", "settings", "database", "damage"])
 def test_a_stale_file_is_built_anew_and_that_is_said(database, tmp_path, caplog, change):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "geoloc")
     path = tmp_path / "city.faiss_hnsw"
     fitted(FaissHnsw(m=8), database, path, "model")
     model, index, now = "model", FaissHnsw(m=8), database
