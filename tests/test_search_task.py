@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -316,6 +317,33 @@ def test_steps_that_need_one_descriptor_are_refused_before_anything_is_read(tmp_
             f"postprocess: alpha_qe needs one descriptor of each query, and views={view} has 5; use another view, such"
             " as views=five_crops, or leave alpha_qe out"
         )
+
+
+def test_the_empty_chain_is_no_chain(test):
+    same_results(test("postprocess=[]"), test())
+
+
+def test_five_crops_of_a_square_are_one_photo_whatever_its_descriptor_measures(test):
+    """With unit_length=false a query shorter than the database would find other images."""
+    one, five = test("unit_length=false"), test("unit_length=false", "views=five_crops")
+    assert [line.split(",")[:3] for line in table(one).splitlines()] == [
+        line.split(",")[:3] for line in table(five).splitlines()
+    ]
+    distances = [float(line.split(",")[3]) for line in table(one).splitlines()[1:]]
+    assert max(distances) > 2  # which no two vectors of unit length are apart
+
+
+@pytest.mark.parametrize(
+    ("library", "typed", "message"),
+    [
+        ("faiss", "index=faiss_hnsw", "index=faiss_hnsw: needs faiss; pip install faiss-cpu, or index=exact"),
+        ("cv2", "postprocess=[local_features]", "postprocess: LocalFeatures needs OpenCV: pip install"),
+    ],
+)
+def test_what_is_not_installed_is_said_before_images_are_described(tmp_path, monkeypatch, library, typed, message):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(InputError, match=message):
+        work(tmp_path / "run", "task=test", *NET, f"data.path={tmp_path / 'nowhere'}", typed)
 
 
 def test_only_views_come_out_of_results(kept, tmp_path):

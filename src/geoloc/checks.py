@@ -45,7 +45,7 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     found += _of_val(content) + _of_trainer(content["trainer"])
     if found:
         return found
-    return (_of_small_parts(content, instantiate) or _of_chain(content, instantiate)) + _of_network(
+    return (_of_small_parts(content, instantiate) or _of_search(content, instantiate)) + _of_network(
         content, instantiate
     )
 
@@ -131,16 +131,16 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     return found
 
 
-def _of_chain(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
-    """Post-processing that cannot work under the view."""
+def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
+    """Libraries that are not installed, and post-processing that cannot work under the view."""
     from geoloc.search import check_chain
 
-    if content["task"] == "search":  # its view is that of the run
-        return []
+    steps = [instantiate(node) for node in content["postprocess"].values() if node]
     try:
-        check_chain(
-            instantiate(content["views"]), [instantiate(node) for node in content["postprocess"].values() if node]
-        )
+        for part in (instantiate(content["index"]), *steps):
+            getattr(part, "check_installed", lambda: None)()
+        if content["task"] != "search":  # there the view is that of the run
+            check_chain(instantiate(content["views"]), steps)
     except InputError as error:
         return list(error.problems)
     return []

@@ -40,7 +40,8 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     """Resolve every interpolation and leave Hydra behind: dicts, lists and numbers only."""
     content = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
+    # The empty list of a group, such as postprocess=[], leaves no key.
+    return {"postprocess": {}, "logger": {}} | {str(key): value for key, value in content.items()}
 
 
 def command_line_keys() -> set[str]:

@@ -1,7 +1,4 @@
-"""DescriptorNet: images -> backbone -> block -> aggregator -> head -> whitening -> descriptors.
-
-Plain torch; a robot can import it.
-"""
+"""DescriptorNet: backbone -> block -> aggregator -> head -> whitening. Plain torch; a robot can import it."""
 
 from __future__ import annotations
 
@@ -174,9 +171,7 @@ class DescriptorNet(nn.Module):
     def digest(self) -> str:
         """Hash of architecture and weights: networks of equal digest describe images alike."""
         frozen = ("freeze", "freeze_te")  # says what training leaves alone, and changes no descriptor
-        parts = {
-            key: {k: v for k, v in part.items() if k not in frozen} for key, part in self.spec.items() if key in PARTS
-        }
+        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in frozen} for part in PARTS]
         content = json.dumps([parts, self.image_size, self.unit_length], sort_keys=True)
         found = hashlib.blake2b(content.encode(), digest_size=16)
         for name, value in sorted(self.state_dict().items()):

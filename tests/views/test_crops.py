@@ -93,11 +93,14 @@ def test_sizes_are_those_of_the_crops(view, size):
     assert seen == said or (isinstance(view, SingleQuery) and (48, 48) in said)
 
 
-def test_five_crops_searches_the_unit_mean():
+def test_five_crops_searches_the_mean_at_the_length_of_the_crops():
     descriptors = np.random.default_rng(0).normal(size=(3, 5, 7)).astype(np.float32)
     pooled = FiveCrops().pool(descriptors)
     for query, own in zip(descriptors, pooled, strict=True):
         mean = sum(crop.astype(np.float64) for crop in query) / 5
-        assert own == pytest.approx(mean / np.sqrt((mean**2).sum()), abs=1e-6)
+        length = sum(np.sqrt((crop.astype(np.float64) ** 2).sum()) for crop in query) / 5
+        assert own == pytest.approx(mean / np.sqrt((mean**2).sum()) * length, abs=1e-5)
+    unit = descriptors / np.linalg.norm(descriptors, axis=2, keepdims=True)
+    assert np.linalg.norm(FiveCrops().pool(unit), axis=1) == pytest.approx(1, abs=1e-6)
     assert pooled.dtype == np.float32
     assert FiveCrops().pool(np.zeros((1, 5, 7), np.float32)).tolist() == [[0.0] * 7]

@@ -74,6 +74,10 @@ class FaissIndex(ABC):
         """See `Index.search`."""
         return self.fit(database).search(queries, k)
 
+    def check_installed(self) -> None:
+        """Refuse to start without faiss with an InputError."""
+        self.faiss()
+
     def faiss(self) -> Any:
         """The faiss module.
 

@@ -79,6 +79,10 @@ class LocalFeatures:
         self.features, self.size, self.ratio, self.threshold = features, size, ratio, threshold
         self.progress: Callable[[int, int], None] | None = None
 
+    def check_installed(self) -> None:
+        """Refuse to start without OpenCV with an InputError."""
+        _opencv()
+
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:
         """See `Step`.
 
