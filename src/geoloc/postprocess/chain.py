@@ -83,7 +83,7 @@ class Step(Protocol):
 
     Attributes:
         needs: What it cannot do without.
-        depth: It orders the first so many candidates anew; those after keep their places. None: all; 0: nothing is done.
+        depth: It orders the first so many candidates anew; those after keep their places. None: all; 0: none.
     """
 
     needs: ClassVar[tuple[Need, ...]]
