@@ -147,7 +147,7 @@ def test_the_curve_is_drawn_where_it_belongs(render):
         ("612.0", "24.0", "day: 100.0 % within 100 m"),
     ]
     labels = {(text.get("x"), text.get("y")): text.text for text in svg.iter("text")}
-    assert labels["330.0", "132.0"] == "50"  # of the point
+    assert labels["330.0", "132.0"] == "50.0"  # of the point
     assert labels["330.0", "275"] == "10"  # of the axis: 10 m
 
 
