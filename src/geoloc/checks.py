@@ -33,23 +33,35 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     Returns:
         One line a problem.
     """
-    found = []
-    if content["task"] not in TASKS:
-        found.append(f"task: must be one of {', '.join(TASKS)}, not {content['task']!r}")
+    found = _of_task(content)
     if any(n < 1 for n in content["recall_values"]):
         found.append(f"recall_values: must be at least 1, not {content['recall_values']}")
-    if int(content["monitor"][1:]) not in content["recall_values"]:
-        found.append(f"monitor: {content['monitor']} needs {content['monitor'][1:]} among recall_values")
     if content["radius"]["positive"] > content["radius"]["negative"]:
         found.append("radius.positive: must not exceed radius.negative, or positives would be mined as negatives")
     if min(content["image_size"]) < 32:
         found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
-    found += _of_val(content)
-    return found + _of_trainer(content["trainer"]) or _of_small_parts(content, instantiate) + _of_network(
+    found += _of_val(content) + _of_trainer(content["trainer"])
+    if found:
+        return found
+    return (_of_small_parts(content, instantiate) or _of_chain(content, instantiate)) + _of_network(
         content, instantiate
     )
+
+
+def _of_task(content: dict[str, Any]) -> list[str]:
+    """The task, and what goes with some tasks only."""
+    if content["task"] not in TASKS:
+        return [f"task: must be one of {', '.join(TASKS)}, not {content['task']!r}"]
+    if content["task"] == "search":  # it goes by the recall values of its run
+        return []
+    found = []
+    if int(content["monitor"][1:]) not in content["recall_values"]:
+        found.append(f"monitor: {content['monitor']} needs {content['monitor'][1:]} among recall_values")
+    if content["run"]:
+        found.append("run: has an effect on task=search alone; checkpoint=PATH names the network of another task")
+    return found
 
 
 def _of_val(content: dict[str, Any]) -> list[str]:
@@ -117,6 +129,21 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
             if group == "optimizer":
                 break
     return found
+
+
+def _of_chain(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
+    """Post-processing that cannot work under the view."""
+    from geoloc.search import check_chain
+
+    if content["task"] == "search":  # its view is that of the run
+        return []
+    try:
+        check_chain(
+            instantiate(content["views"]), [instantiate(node) for node in content["postprocess"].values() if node]
+        )
+    except InputError as error:
+        return list(error.problems)
+    return []
 
 
 def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:

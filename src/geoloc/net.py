@@ -177,7 +177,8 @@ class DescriptorNet(nn.Module):
         parts = {
             key: {k: v for k, v in part.items() if k not in frozen} for key, part in self.spec.items() if key in PARTS
         }
-        found = hashlib.blake2b(json.dumps([parts, self.image_size], sort_keys=True).encode(), digest_size=16)
+        content = json.dumps([parts, self.image_size, self.unit_length], sort_keys=True)
+        found = hashlib.blake2b(content.encode(), digest_size=16)
         for name, value in sorted(self.state_dict().items()):
             array = value.detach().cpu().contiguous()
             found.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())

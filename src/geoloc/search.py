@@ -52,6 +52,20 @@ def check_view(view: View) -> None:
         raise ValueError(f"views: {type(view).__name__} shows {view.count} crops, but has neither `pool` nor `merge`")
 
 
+def check_chain(view: View, steps: Sequence[Step]) -> None:
+    """Make sure that a view leaves the steps what they need.
+
+    Raises:
+        InputError: A step needs the descriptor of the query, and the view has one of each crop.
+    """
+    needing = [step for step in steps if "descriptors" in step.needs]
+    if needing and view.count > 1 and not isinstance(view, Pools):
+        raise InputError(
+            f"postprocess: {_name(needing[0])} needs one descriptor of each query, and views={_name(view)} has"
+            f" {view.count}; use another view, such as views=five_crops, or leave {_name(needing[0])} out"
+        )
+
+
 def fitted(index: Index, database: np.ndarray, path: Path | None, model: str, write: bool = True) -> Fitted:
     """The index of a database: read from its file if that is of this database, else built.
 
@@ -71,8 +85,11 @@ def fitted(index: Index, database: np.ndarray, path: Path | None, model: str, wr
             log.info("%s; it is built anew", error)
     built = index.fit(database)
     if write:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        built.save(path, model)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            built.save(path, model)
+        except OSError as error:  # as in the folder of somebody else's run
+            log.warning("%s: the index cannot be kept (%s)", path, error.strerror)
     return built
 
 
@@ -151,3 +168,8 @@ def crop_rows(queries: np.ndarray, count: int) -> np.ndarray:
         [[0, 1, 2], [6, 7, 8]]
     """
     return queries[:, None] * count + np.arange(count)
+
+
+def _name(part: object) -> str:
+    """What the command line calls a step or a view."""
+    return type(part).__module__.rpartition(".")[2]

@@ -51,7 +51,8 @@ class Exact:
         distances = np.empty((len(queries), k), np.float32)
         for start in range(0, len(queries), 1024):
             rows = slice(start, start + 1024)
-            ids[rows], distances[rows] = self._search(database, np.asarray(queries[rows], np.float32), k)
+            # Copied, since torch warns of memory that is read-only, as that of a run's descriptors is.
+            ids[rows], distances[rows] = self._search(database, np.array(queries[rows], np.float32), k)
         return Predictions(ids, distances, len(database))
 
     def _search(self, database: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
+from geoloc.errors import InputError
+from geoloc.tasks import build
 from geoloc.tasks.finish import describe_domains
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import described_facts, write_status
@@ -15,6 +17,7 @@ log = logging.getLogger(__name__)
 
 def do(job: Job) -> None:
     """Run the task; descriptors/<domain>.npy holds the database and then every crop of every query."""
+    _refuse_idle(job)
     ready = prepare(job)
     start = time.perf_counter()
     ready.module.judged, ready.module.keep_descriptors = False, True
@@ -31,3 +34,12 @@ def do(job: Job) -> None:
             seconds={stage: round(value, 2) for stage, value in seconds.items()},
         )
         log.info("descriptors: %s; search them by task=search run=%s", job.folder / "descriptors", job.folder)
+
+
+def _refuse_idle(job: Job) -> None:
+    """Refuse what is of the search, or against the purpose of the task."""
+    idle = sorted({key.split(".")[0] for key in job.typed} & {"index"}) + ["postprocess"] * bool(build.steps(job))
+    if idle:
+        raise InputError(f"{idle[0]}: has no effect on task=describe, which searches nothing; give it to task=search")
+    if not job.cfg["keep_descriptors"]:
+        raise InputError("keep_descriptors=false: task=describe does nothing but keep them")

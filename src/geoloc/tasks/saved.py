@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.predictions import read_predictions
 from geoloc.tasks.results import read_results
+from geoloc.views.view import View
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,40 @@ class SavedRun:
         path = self.folder / "descriptors" / f"{name}.npy"
         return np.load(path, mmap_mode="r") if path.is_file() else None
 
+    def candidates(self, name: str) -> int:
+        """Predictions of each query of a domain that the run has saved; 0 if it has judged nothing."""
+        path = self.folder / "predictions" / f"{name}.csv"
+        if not path.is_file():
+            return 0
+        number = 0
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if int(row["rank"]) <= number:
+                    break
+                number = int(row["rank"])
+        return number
+
+    def view(self) -> View:
+        """The view that the queries were described under.
+
+        Raises:
+            InputError: It is a class that nobody has imported, or no view.
+        """
+        facts = dict(self.results["protocol"]["views"])
+        facts.pop("name")
+        target = facts.pop("_target_")
+        module, _, name = target.rpartition(".")
+        # results.json may come from a stranger: it chooses among views, and imports or calls nothing else.
+        if not module.startswith("geoloc.views.") and module not in sys.modules:
+            raise InputError(
+                f"views: the queries were described under {target}; name its yaml again, such as views=..., with"
+                " hydra.searchpath"
+            )
+        found = getattr(import_module(module), name, None)
+        if not (isinstance(found, type) and hasattr(found, "crops")):
+            raise InputError(f"views: {target}, under which the queries were described, is no view")
+        return found(**facts)
+
     def raw_predictions(self, domain: Domain) -> Predictions:
         """The predictions of a test domain as they were before any post-processing."""
         raw = self.folder / "predictions" / f"{domain.name}.raw.csv"
@@ -83,4 +121,8 @@ def open_run(folder: str | Path | None) -> SavedRun:
         raise InputError(f"run={folder}: not the folder of a run (it has no results.json)")
     if not results.get("domains"):
         raise InputError(f"run={folder}: holds no judged domain (its status is {results.get('status', 'unknown')})")
+    if results["status"] != "finished":  # its descriptors may be half of one network and half of another
+        raise InputError(f"run={folder}: is not finished (its status is {results['status']})")
+    if "protocol" not in results:
+        raise InputError(f"run={folder}: was written by an older version of geoloc; run task=test again")
     return SavedRun(folder, results)

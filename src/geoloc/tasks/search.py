@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,10 @@ from geoloc.data.domains import Domain
 from geoloc.errors import InputError
 from geoloc.lit.protocol import facts_of
 from geoloc.postprocess.chain import Step, apply_all
-from geoloc.predictions import Descriptors
+from geoloc.predictions import Descriptors, Predictions
 from geoloc.report.page import write_page
 from geoloc.result import Result, complete, scores_of
-from geoloc.search import Found, check_view, evidence, find, fitted
+from geoloc.search import Found, check_chain, check_view, evidence, find, fitted
 from geoloc.tasks import build
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
@@ -31,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # What may be typed: all else has been decided when the images were described.
 MATTERS = (
-    *("hydra", "index", "logger", "monitor", "name", "paths", "postprocess", "radius", "recall_values", "run"),
+    *("hydra", "index", "monitor", "name", "paths", "postprocess", "radius.eval", "recall_values", "run"),
     *("saved_predictions", "seed", "task", "views"),
 )
 
@@ -43,18 +42,17 @@ def do(job: Job) -> float:
         Mean recall over the test domains in percent, at the monitored N.
     """
     start = time.perf_counter()
-    idle = sorted(key for key in job.typed if key.split(".")[0].split("@")[0] not in MATTERS)
+    idle = sorted(key for key in job.typed if not any(f"{key}.".startswith(f"{matters}.") for matters in MATTERS))
     if idle:
         raise InputError(f"{idle[0]}: has no effect on task=search, which describes nothing; leave it out")
     run = open_run(job.cfg["run"])
-    steps = build.steps(job)
+    steps, n = build.steps(job), _monitored(run, job)
     tuned, tuned_on = _tune(run, job, steps) if tunable(steps) else ({}, {})
     results = {name: _search(run, job, name, steps) for name in run.results["domains"]}
     write_results(job, run.results["model"], results, {"search": time.perf_counter() - start}, tuned_on, tuned)
     print_table(results)
     log.info("report: %s", write_page(job.folder))
-    n, ns = int(job.cfg["monitor"][1:]), _ns(run, job)
-    return float(np.mean([result.scores.recalls[n if n in ns else ns[0]] for result in results.values()]))
+    return float(np.mean([result.scores.recalls[n] for result in results.values()]))
 
 
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
@@ -65,14 +63,16 @@ def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     if vectors is None:
         found = _reorder(run, job, domain, steps)
     else:
-        view = _view(job, protocol)
+        view = _view(run, job)
+        check_chain(view, steps)
         protocol = protocol | {"views": facts_of(view)}
         index = job.make(job.cfg["index"])
         descriptors = Descriptors(vectors, len(domain.database))
         path = run.folder / "descriptors" / f"{name}.{index.name}"
         built = fitted(index, descriptors.database, path, run.results["model"].get("digest", ""))
         own = np.arange(len(domain.queries))
-        k = max(*ns, job.cfg["saved_predictions"])
+        saved = 0 if "saved_predictions" in job.typed else run.candidates(name)
+        k = max(*ns, saved or job.cfg["saved_predictions"])
         found = find(domain, descriptors, own, index, built, view, steps, k)
     positives = domain.positives(radius)
     result = Result(
@@ -106,6 +106,9 @@ def _reorder(run: SavedRun, job: Job, domain: Domain, steps: list[Step]) -> Foun
             f"{key}: {run.folder} has saved {there} predictions a query, and no descriptors to search for more; ask for"
             f" no more than {there}, or let task=test save more"
         )
+    if typed:
+        first = np.s_[:, : max(*ns, typed)]
+        raw = Predictions(raw.ids[first], raw.distances[first], raw.database_size)
     start = time.perf_counter()
     known = evidence(domain, np.arange(len(domain.queries)), None, None)
     return Found(raw, apply_all(steps, raw, known), seconds={"postprocess": time.perf_counter() - start})
@@ -137,24 +140,35 @@ def _tune(run: SavedRun, job: Job, steps: list[Step]) -> tuple[dict[str, dict[st
     return tune(steps, cases), results
 
 
-def _view(job: Job, protocol: dict[str, Any]) -> View:
+def _view(run: SavedRun, job: Job) -> View:
     """The view that the queries were described under, or a typed one that shows the same crops.
 
     Raises:
         InputError: The typed one shows others.
     """
-    described = protocol["views"]
-    old: View = job.make({key: value for key, value in described.items() if key != "name"})
     if not any(key.split(".")[0] == "views" for key in job.typed):
-        return old
+        return run.view()
     new: View = job.make(job.cfg["views"])
     check_view(new)
+    old = run.view()
     if new.count != old.count or type(new).crops is not type(old).crops:
         raise InputError(
-            f"views: the queries were described under views={described['name']}, which shows other crops; task=test or"
-            " task=describe can show them so"
+            f"views: the queries were described under views={facts_of(old)['name']}, which shows other crops; task=test"
+            " or task=describe can show them so"
         )
     return new
+
+
+def _monitored(run: SavedRun, job: Job) -> int:
+    """N of the recall that the task returns.
+
+    Raises:
+        InputError: It is typed, and there is no such recall.
+    """
+    n, ns = int(job.cfg["monitor"][1:]), _ns(run, job)
+    if n in ns or "monitor" not in job.typed:
+        return n if n in ns else ns[0]
+    raise InputError(f"monitor: {job.cfg['monitor']} needs {n} among recall_values, which are {ns} here")
 
 
 def _radius(run: SavedRun, job: Job, name: str) -> float:
