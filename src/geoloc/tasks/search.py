@@ -65,7 +65,7 @@ def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     else:
         view = _view(run, job)
         check_chain(view, steps)
-        protocol = protocol | {"views": facts_of(view)}
+        protocol = protocol | {"views": facts_of(view), "index": job.cfg["index"]}
         index = job.make(job.cfg["index"])
         descriptors = Descriptors(vectors, len(domain.database))
         path = run.folder / "descriptors" / f"{name}.{index.name}"
