@@ -30,6 +30,12 @@ def tunable(steps: Sequence[Step]) -> list[Any]:
     return [step for step in steps if getattr(step, "tunable", False)]
 
 
+def until_tuned(steps: Sequence[Step]) -> list[Step]:
+    """The chain up to the last step that must be tuned; those after it have no part in the tuning."""
+    last = max((number for number, step in enumerate(steps) if tunable([step])), default=-1)
+    return list(steps[: last + 1])
+
+
 def tune(steps: Sequence[Step], cases: Sequence[TuningCase]) -> dict[str, dict[str, float]]:
     """Tune every step that asks for it, each on what the steps before it leave.
 
@@ -42,7 +48,7 @@ def tune(steps: Sequence[Step], cases: Sequence[TuningCase]) -> dict[str, dict[s
     """
     facts = {}
     predictions = [case.predictions for case in cases]
-    for step in steps:
+    for step in until_tuned(steps):
         if tunable([step]):
             found = step.tune(  # type: ignore[attr-defined]
                 [

@@ -115,5 +115,5 @@ def test_a_second_step_goes_on_from_the_first(make):
 def test_what_makes_no_sense_is_refused(make):
     with pytest.raises(ValueError, match=r"geo_\w+\.order: must be one of"):
         make(order="approach1")
-    with pytest.raises(ValueError, match=r"geo_\w+\.depth: must be at least 1"):
-        make(depth=0)
+    with pytest.raises(ValueError, match=r"geo_\w+\.depth: must be at least 0"):
+        make(depth=-1)

@@ -111,6 +111,6 @@ def test_places_of_equal_values_follow_the_columns():
 def test_an_order_or_depth_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match=r"geo_x\.order: must be one of size, .*, not 'approach1'"):
         check("geo_x", "approach1", 20)
-    with pytest.raises(ValueError, match=r"geo_x\.depth: must be at least 1, or null"):
-        check("geo_x", "size", 0)
+    with pytest.raises(ValueError, match=r"geo_x\.depth: must be at least 0, or null"):
+        check("geo_x", "size", -1)
     check("geo_x", "heads", None)

@@ -60,4 +60,4 @@ def test_one_candidate_and_no_query():
 
 def test_a_depth_of_nothing_is_refused():
     with pytest.raises(ValueError, match="depth"):
-        Panoramas(depth=0)
+        Panoramas(depth=-1)

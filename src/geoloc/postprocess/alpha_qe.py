@@ -33,7 +33,8 @@ class AlphaQE:
 
     def __init__(self, alpha: float = 3.0, n: int = 3, depth: int | None = None) -> None:
         check_at_least(0, alpha=alpha)
-        check_at_least(1, n=n, depth=depth)
+        check_at_least(1, n=n)
+        check_at_least(0, depth=depth)
         self.alpha, self.n, self.depth = alpha, n, depth
 
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:

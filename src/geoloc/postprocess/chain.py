@@ -83,7 +83,7 @@ class Step(Protocol):
 
     Attributes:
         needs: What it cannot do without.
-        depth: It orders the first so many candidates anew; those after keep their places. None: all.
+        depth: It orders the first so many candidates anew; those after keep their places. None: all; 0: none.
     """
 
     needs: ClassVar[tuple[Need, ...]]
@@ -112,7 +112,10 @@ def apply(step: Step, predictions: Predictions, evidence: Evidence) -> Predictio
         ValueError: The step returned no permutation.
     """
     _check_needs(step, evidence)
-    depth = min(step.depth or predictions.ids.shape[1], predictions.ids.shape[1])
+    k = predictions.ids.shape[1]
+    depth = k if step.depth is None else min(step.depth, k)
+    if depth == 0:
+        return predictions
     head, tail = np.s_[:, :depth], np.s_[:, depth:]
     order = step(predictions.ids[head], predictions.distances[head], evidence)
     if order.shape != predictions.ids[head].shape or (np.sort(order, axis=1) != np.arange(depth)).any():

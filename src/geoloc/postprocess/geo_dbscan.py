@@ -27,7 +27,7 @@ class GeoDBSCAN:
             size_distance takes the clusters as they first appear, whatever their size.
 
     Raises:
-        ValueError: eps is not positive and finite, min_samples or depth below 1, no such order.
+        ValueError: eps is not positive and finite, min_samples below 1, depth below 0, no such order.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ()

@@ -55,7 +55,7 @@ class GeoDensity:
         depth: int | None = 20,
     ) -> None:
         check_above_zero(bandwidth=bandwidth, temperature=temperature)
-        check_at_least(1, depth=depth)
+        check_at_least(0, depth=depth)
         if isinstance(weight, str):
             if weight != "auto":
                 raise ValueError(f'weight must be a number in 0..1 or "auto", not "{weight}"')
@@ -67,7 +67,7 @@ class GeoDensity:
     @property
     def tunable(self) -> bool:
         """Whether `tune` must choose the weight."""
-        return self.weight == "auto"
+        return self.weight == "auto" and self.depth != 0
 
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:
         """See `Step`.

@@ -23,7 +23,7 @@ class GeoNeighbours:
             rank. A query without any group can so lose its first candidate.
 
     Raises:
-        ValueError: radius is not positive and finite, depth below 1, no such order.
+        ValueError: radius is not positive and finite, depth below 0, no such order.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ()

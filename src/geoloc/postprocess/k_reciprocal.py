@@ -42,7 +42,8 @@ class KReciprocal:
     needs: ClassVar[tuple[Need, ...]] = ("descriptors",)
 
     def __init__(self, k1: int = 20, k2: int = 6, weight: float = 0.3, depth: int | None = 100) -> None:
-        check_at_least(1, k1=k1, k2=k2, depth=depth)
+        check_at_least(1, k1=k1, k2=k2)
+        check_at_least(0, depth=depth)
         check_share(weight=weight)
         self.k1, self.k2, self.weight, self.depth = k1, k2, weight, depth
 

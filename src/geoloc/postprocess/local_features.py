@@ -70,7 +70,8 @@ class LocalFeatures:
     def __init__(
         self, depth: int = 20, features: int = 1000, size: int = 640, ratio: float = 0.8, threshold: float = 3.0
     ) -> None:
-        check_at_least(1, depth=depth, features=features)
+        check_at_least(1, features=features)
+        check_at_least(0, depth=depth)
         check_at_least(16, size=size)
         check_above_zero(ratio=ratio, threshold=threshold)
         if ratio > 1:

@@ -25,12 +25,12 @@ def check(name: str, order: str, depth: int | None) -> None:
     """Refuse what the step `name` cannot do.
 
     Raises:
-        ValueError: An order that does not exist, or a depth below 1.
+        ValueError: An order that does not exist, or a depth below 0.
     """
     if order not in get_args(Order):
         raise ValueError(f"{name}.order: must be one of {', '.join(get_args(Order))}, not {order!r}")
-    if depth is not None and depth < 1:
-        raise ValueError(f"{name}.depth: must be at least 1, or null for all candidates, not {depth}")
+    if depth is not None and depth < 0:
+        raise ValueError(f"{name}.depth: must be at least 0, or null for all candidates, not {depth}")
 
 
 def disjoint(labels: np.ndarray, distances: np.ndarray, order: Order, by_size: bool = True) -> np.ndarray:

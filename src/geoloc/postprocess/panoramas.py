@@ -25,13 +25,13 @@ class Panoramas:
         depth: Candidates that are ordered anew; None for all.
 
     Raises:
-        ValueError: The depth is below 1.
+        ValueError: The depth is below 0.
     """
 
     needs: ClassVar[tuple[Need, ...]] = ()
 
     def __init__(self, depth: int | None = None) -> None:
-        check_at_least(1, depth=depth)
+        check_at_least(0, depth=depth)
         self.depth = depth
 
     def __call__(self, candidates: np.ndarray, distances: np.ndarray, evidence: Evidence) -> np.ndarray:

@@ -18,7 +18,7 @@ def console_table(domains: Mapping[str, Mapping[int, Change]]) -> str:
     """
     rows = [HEAD]
     for domain, found in domains.items():
-        rows += [["" if line else domain, *_cells(n, change)] for line, (n, change) in enumerate(found.items())]
+        rows += [["" if line else domain, *change_cells(n, change)] for line, (n, change) in enumerate(found.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *(map(str.rjust, row[1:], widths[1:]))])  # names left, numbers right
@@ -33,14 +33,14 @@ def markdown_table(domains: Mapping[str, Mapping[int, Change]]) -> str:
     Args:
         domains: Domain -> N -> change.
     """
-    rows = [[domain, *_cells(n, change)] for domain, found in domains.items() for n, change in found.items()]
+    rows = [[domain, *change_cells(n, change)] for domain, found in domains.items() for n, change in found.items()]
     rule = ["---", *["---:"] * (len(HEAD) - 1)]
     lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in [HEAD, rule, *rows]]
     return "".join(f"| {line} |\n" for line in lines)
 
 
-def _cells(n: int, change: Change) -> list[str]:
-    """All but the domain. Percent with one decimal, as elsewhere."""
+def change_cells(n: int, change: Change) -> list[str]:
+    """One for each of `HEAD` but the domain. Percent with one decimal, as elsewhere."""
     low, high = change.ci95
     return [
         str(n),

@@ -13,7 +13,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from geoloc.evaluate.before_after import Change
+from geoloc.report.changes import HEAD, change_cells
+from geoloc.report.charts import Line, RadiusChart, line_chart, radius_chart
 from geoloc.report.figures import strip
+from geoloc.report.protocol import protocol_rows, step_rows
+
+Domains = dict[str, dict[str, Any]]  # as results.json has them
 
 SHOWN = 5  # predictions in a picture
 EACH = 4  # queries of each kind (right, wrong) in a domain's gallery
@@ -29,6 +35,9 @@ def write_page(folder: Path) -> Path:
         The page.
     """
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    domains: Domains = results["domains"]
+    protocol = results.get("protocol", {})
+    agreement = {name: domain["index"] for name, domain in domains.items() if domain.get("index")}
     environment = Environment(loader=PackageLoader("geoloc.report"), autoescape=select_autoescape())
     page = folder / "report.html"
     page.write_text(
@@ -37,8 +46,13 @@ def write_page(folder: Path) -> Path:
             name=f"{folder.parent.name} / {folder.name}",
             domains={
                 name: {**domain, "gallery": list(_gallery(folder / "predictions" / f"{name}.csv", domain))}
-                for name, domain in results["domains"].items()
+                for name, domain in domains.items()
             },
+            changes=_changes(domains),
+            change_head=HEAD[1:],
+            steps=step_rows(protocol, results.get("tuned", {})),
+            chart=_radius_chart(domains),
+            protocol=protocol_rows(protocol, agreement),
             curves=_curves(folder / "metrics.csv"),
             shown=SHOWN,
         ),
@@ -71,25 +85,35 @@ def _inline(picture: Any) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _curves(metrics: Path) -> list[dict[str, Any]]:
-    """One small line chart for the loss and each validated recall, as points of an SVG polyline."""
+def _curves(metrics: Path) -> dict[str, Line]:
+    """One small line chart for the loss and each validated recall."""
     if not metrics.is_file():
-        return []
+        return {}
     with metrics.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else {}) if name == "train/loss" or "/R" in name]
-    return [curve for name in names if (curve := _curve(name, rows)) is not None]
+    charts = {
+        name: line_chart([(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]) for name in names
+    }
+    return {name: chart for name, chart in charts.items() if chart is not None}
 
 
-def _curve(name: str, rows: list[dict[str, str]], width: int = 220, height: int = 70) -> dict[str, Any] | None:
-    points = [(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
-    if len(points) < 2:
-        return None
-    epochs, values = zip(*points, strict=True)
-    low, high = min(values), max(values)
-    line = " ".join(
-        f"{width * (epoch - epochs[0]) / (epochs[-1] - epochs[0]):.1f},"
-        f"{height - height * (value - low) / ((high - low) or 1):.1f}"
-        for epoch, value in points
-    )
-    return {"name": name, "line": line, "low": low, "high": high, "last": values[-1], "width": width, "height": height}
+def _changes(domains: Domains) -> dict[str, dict[str, Any]]:
+    """Queries and table cells of the domains that were post-processed."""
+    return {
+        name: {
+            "queries": next(iter(changes.values()))["queries"],
+            "rows": [change_cells(int(n), Change(**change)) for n, change in changes.items()],
+        }
+        for name, domain in domains.items()
+        if (changes := domain.get("changes"))
+    }
+
+
+def _radius_chart(domains: Domains) -> RadiusChart | None:
+    curves = {
+        name: {float(radius): recall for radius, recall in domain["meters"]["curve"].items()}
+        for name, domain in domains.items()
+        if domain.get("meters")
+    }
+    return radius_chart(curves) if curves else None

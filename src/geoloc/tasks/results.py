@@ -166,7 +166,8 @@ def write_results(
     # How images were shown is the same for all domains.
     protocol = next((result.protocol for result in results.values()), {})
     chain = {name: node for name, node in job.cfg["postprocess"].items() if node}
-    more: dict[str, Any] = {"protocol": protocol | {"index": job.cfg["index"], "postprocess": chain}} if results else {}
+    used = {"index": job.cfg["index"], **protocol, "postprocess": chain}
+    more: dict[str, Any] = {"protocol": used} if results else {}
     for name, result in (tuned_on or {}).items():
         _write_predictions(job.folder / "predictions" / "val" / f"{name}.csv", result, result.predictions)
         more.setdefault("tuned_on", {})[name] = place_facts(result.domain) | {

@@ -23,7 +23,7 @@ from geoloc.tasks import build
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
 from geoloc.tasks.saved import SavedRun, open_run
-from geoloc.tuning import TuningCase, tunable, tune
+from geoloc.tuning import TuningCase, tunable, tune, until_tuned
 from geoloc.views.view import View
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     else:
         view = _view(run, job)
         check_chain(view, steps)
-        protocol = protocol | {"views": facts_of(view)}
+        protocol = protocol | {"views": facts_of(view), "index": job.cfg["index"]}
         index = job.make(job.cfg["index"])
         descriptors = Descriptors(vectors, len(domain.database))
         path = run.folder / "descriptors" / f"{name}.{index.name}"
@@ -123,7 +123,7 @@ def _tune(run: SavedRun, job: Job, steps: list[Step]) -> tuple[dict[str, dict[st
             f"postprocess: {name} is tuned on predictions of val domains, which {run.folder} has not saved; give it a"
             " number, such as postprocess.geo_density.weight=0.5, or run task=test once with it, which saves them"
         )
-    needing = [type(step).__name__ for step in steps if "descriptors" in step.needs]
+    needing = [type(step).__name__ for step in until_tuned(steps) if "descriptors" in step.needs]
     if needing:
         raise InputError(
             f"postprocess: {name} is tuned on val domains, and of these no descriptors are kept, which {needing[0]}"
