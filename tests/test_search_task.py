@@ -137,7 +137,6 @@ def test_a_search_finds_what_a_test_with_its_steps_finds(test, tmp_path, request
     same_results(found, test(*views, *OTHER))
     results = results_of(found)
     assert results["status"] == "finished"
-    assert results["warnings"] == []
     assert results["model"] == results_of(run)["model"]
     assert list(results["protocol"]["postprocess"]) == ["geo_agglomerative"]
     assert (found / "report.html").is_file()
@@ -470,11 +469,15 @@ def test_an_index_that_cannot_be_kept_is_used_all_the_same(kept, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_the_command_line(plain, test, tmp_path):
+def test_the_command_line(plain, kept, test, tmp_path):
     done = geoloc(tmp_path, "task=search", f"run={plain}", *OTHER)
     assert done.returncode == 0, done.stderr
     assert "before and after post-processing:" in done.stdout
     same_results(only_run(tmp_path), test(*OTHER))
+    done = geoloc(tmp_path, "task=search", "name=again", f"run={kept}", *OTHER)
+    assert done.returncode == 0, done.stderr
+    same_results(only_run(tmp_path, "again"), test("views=five_crops", *OTHER))
+    assert results_of(only_run(tmp_path, "again"))["warnings"] == []
     for typed, message in (
         ([f"run={plain}", "index=faiss_hnsw"], "index: "),
         (["run=nowhere"], "run=nowhere: not the folder of a run"),

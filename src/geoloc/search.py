@@ -12,6 +12,7 @@ import numpy as np
 
 from geoloc.data.domains import Domain
 from geoloc.data.images import read_image
+from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
 from geoloc.index.index import Fitted, Index
 from geoloc.index.quality import Quality, recall_of
@@ -102,6 +103,7 @@ def find(
     view: View,
     steps: Sequence[Step],
     k: int,
+    shown: bool = True,
 ) -> Found:
     """Search some queries and post-process what is found.
 
@@ -114,6 +116,7 @@ def find(
         view: Whose crops were described.
         steps: The chain of post-processing.
         k: Candidates wanted; never more than N are found.
+        shown: Show the progress of long steps.
     """
     start = time.perf_counter()
     vectors = one_each(view, descriptors.queries, own)
@@ -128,9 +131,29 @@ def find(
     seconds = {"search": time.perf_counter() - start}
     if not steps:
         return Found(found, found, quality, seconds)
+    post = post_process(domain, found, evidence(domain, own, descriptors.database, vectors), steps, shown)
+    return Found(found, post.final, quality, seconds | post.seconds)
+
+
+def post_process(
+    domain: Domain, found: Predictions, known: Evidence, steps: Sequence[Step], shown: bool = True
+) -> Found:
+    """Put predictions in the order of a chain.
+
+    Args:
+        domain: Whose queries they are of.
+        found: The predictions.
+        known: Evidence of the same queries.
+        steps: The chain.
+        shown: Show the progress of long steps.
+    """
     start = time.perf_counter()
-    final = apply_all(steps, found, evidence(domain, own, descriptors.database, vectors))
-    return Found(found, final, quality, seconds | {"postprocess": time.perf_counter() - start})
+    with progress_bar(f"{domain.name}: post-processing", "query", shown) as advance:
+        for step in steps:
+            if hasattr(step, "progress"):
+                step.progress = advance
+        final = apply_all(steps, found, known)
+    return Found(found, final, seconds={"postprocess": time.perf_counter() - start})
 
 
 def evidence(domain: Domain, own: np.ndarray, database: np.ndarray | None, queries: np.ndarray | None) -> Evidence:

@@ -1,5 +1,8 @@
+import warnings
+
 import numpy as np
 import pytest
+import torch
 
 from geoloc.index.exact import Exact
 
@@ -68,3 +71,18 @@ def test_float16_memory_maps(tmp_path, vectors):
 def test_a_block_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         Exact(block=0)
+
+
+def test_nothing_is_said_of_descriptors_in_a_file(tmp_path):
+    """torch warns of memory that is read-only, once a process; as of the descriptors that task=search maps."""
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))
+    vectors = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = Exact(block=16).search(vectors[:30], vectors[30:], 5)
+    finally:
+        torch.set_warn_always(False)
+    copied = Exact(block=16).search(np.array(vectors[:30]), np.array(vectors[30:]), 5)
+    assert (found.ids.tolist(), found.distances.tolist()) == (copied.ids.tolist(), copied.distances.tolist())

@@ -152,7 +152,8 @@ class Evaluation:
         if self.index.approximate:
             seconds["index"] = time.perf_counter() - start
         steps = self.steps if self.stage == "test" else []
-        found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k)
+        shown = self.trainer.is_global_zero
+        found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k, shown)
         positives = domain.positives(self.radius)
         result = Result(
             domain,

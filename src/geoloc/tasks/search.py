@@ -14,11 +14,11 @@ import numpy as np
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
 from geoloc.lit.protocol import facts_of
-from geoloc.postprocess.chain import Step, apply_all
+from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions
 from geoloc.report.page import write_page
 from geoloc.result import Result, complete, scores_of
-from geoloc.search import Found, check_chain, check_view, evidence, find, fitted
+from geoloc.search import Found, check_chain, check_view, evidence, find, fitted, post_process
 from geoloc.tasks import build
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
@@ -109,9 +109,7 @@ def _reorder(run: SavedRun, job: Job, domain: Domain, steps: list[Step]) -> Foun
     if typed:
         first = np.s_[:, : max(*ns, typed)]
         raw = Predictions(raw.ids[first], raw.distances[first], raw.database_size)
-    start = time.perf_counter()
-    known = evidence(domain, np.arange(len(domain.queries)), None, None)
-    return Found(raw, apply_all(steps, raw, known), seconds={"postprocess": time.perf_counter() - start})
+    return post_process(domain, raw, evidence(domain, np.arange(len(domain.queries)), None, None), steps)
 
 
 def _tune(run: SavedRun, job: Job, steps: list[Step]) -> tuple[dict[str, dict[str, float]], dict[str, Result]]:
