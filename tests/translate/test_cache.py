@@ -122,6 +122,18 @@ class TestRefusals:
         assert files(twins) == before
         fill(queries, twins, Negative(), {"generator": "renamed.pth", "sha256": "1" * 64, "size": None})
 
+    def test_a_generator_that_wrote_nothing_claims_no_folder(self, queries):
+        def broken(frames):
+            raise InputError("no pictures")
+
+        twins = queries.with_name("dark")
+        with pytest.raises(InputError, match="no pictures"):
+            fill(queries, twins, broken, {"sha256": "1"})
+        assert files(twins) == ["twins.json"]
+        assert fill(queries, twins, Negative(), {"sha256": "2"}) == 4
+        with pytest.raises(InputError, match="was begun with another generator"):
+            fill(queries, twins, Negative(), {"sha256": "1"})
+
     def test_a_folder_of_something_else(self, queries):
         night = queries.with_name("queries_night")
         night.mkdir()

@@ -156,6 +156,16 @@ class TestTrain:
         assert all(torch.equal(whole[name], parts[name]) for name in whole)
         assert not torch.equal(half["model.model.0.weight"], parts["model.model.0.weight"])
 
+    def test_a_generator_that_was_deleted_comes_back(self, call, tmp_path):
+        net = tmp_path / "net.pth"
+        call("train_translator.py", "--steps", 2, "--out", net, *self.small)
+        trained = torch.load(net)
+        net.unlink()
+        code, told = call("train_translator.py", "--steps", 1, "--out", net, *self.small)
+        assert code == 0
+        assert "net.training.pth: has 2 steps already" in told
+        assert all(torch.equal(value, trained[name]) for name, value in torch.load(net).items())
+
     def test_other_options_are_refused(self, call, tmp_path):
         call("train_translator.py", "--steps", 1, "--out", tmp_path / "net.pth", *self.small)
         code, told = call("train_translator.py", "--out", tmp_path / "net.pth", *self.small, "--width", 3)
@@ -176,6 +186,9 @@ class TestTrain:
             (["--depth", "6"], "--size 128: with --depth 6 a crop's side must be a multiple of 64 from 192 to 240"),
             (["--depth", "1"], "--depth 1: must be at least 2"),
             (["--save-every", "0"], "--save-every 0: must be at least 1"),
+            (["--seed", "-1"], "--seed -1: must be at least 0"),
+            (["--out", "night.png"], "--out night.png: must be a file for the generator, such as night.pth"),
+            (["--out", "."], "--out .: must be a file for the generator, such as night.pth"),
         ],
     )
     def test_wrong_options(self, call, arguments, said):

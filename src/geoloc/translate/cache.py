@@ -107,7 +107,11 @@ def _claim(twins: Path, manifest: dict[str, Any]) -> None:
         raise InputError(f"{path}: cannot be read; remove the folder, or name another one") from None
     # Renaming a generator's file changes no pixel.
     differ = [key for key in differ if key != "generator"]
-    if differ:
+    if differ and not any(
+        each.is_file() for each in twins.rglob("*") if not each.name.startswith(".") and each != path
+    ):
+        write_whole(path, json.dumps(manifest, indent=2) + "\n")  # the other generator has written nothing
+    elif differ:
         said = ", ".join(f"{key} {_short(found.get(key))}, not {_short(manifest.get(key))}" for key in differ)
         raise InputError(f"{twins}: was begun with another generator or options ({said}); name another folder")
     for part in twins.rglob(".*.part"):
