@@ -125,7 +125,7 @@ def test_descriptors_are_needed():
         apply(AlphaQE(), Predictions(ids, distances, 30), Evidence(evidence.xy, evidence.shots))
 
 
-@pytest.mark.parametrize("wrong", [{"n": 0}, {"alpha": -1.0}, {"depth": 0}])
+@pytest.mark.parametrize("wrong", [{"n": 0}, {"alpha": -1.0}, {"depth": -1}])
 def test_wrong_arguments_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         AlphaQE(**wrong)

@@ -200,7 +200,7 @@ def test_the_grid_is_as_documented():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"bandwidth": 0}, {"temperature": -1.0}, {"weight": 1.5}, {"weight": "best"}, {"depth": 0}]
+    "wrong", [{"bandwidth": 0}, {"temperature": -1.0}, {"weight": 1.5}, {"weight": "best"}, {"depth": -1}]
 )
 def test_wrong_arguments_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

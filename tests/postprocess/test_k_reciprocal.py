@@ -161,7 +161,7 @@ def test_descriptors_are_needed():
         apply(KReciprocal(), Predictions(ids, distances, 40), Evidence(evidence.xy, evidence.shots))
 
 
-@pytest.mark.parametrize("wrong", [{"k1": 0}, {"k2": 0}, {"weight": -0.1}, {"depth": 0}])
+@pytest.mark.parametrize("wrong", [{"k1": 0}, {"k2": 0}, {"weight": -0.1}, {"depth": -1}])
 def test_wrong_arguments_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         KReciprocal(**wrong)

@@ -254,7 +254,7 @@ def test_the_extra_is_named_where_opencv_is_missing(monkeypatch, street):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"depth": 0}, {"features": 0}, {"size": 8}, {"ratio": 0.0}, {"ratio": 1.2}, {"threshold": 0.0}]
+    "wrong", [{"depth": -1}, {"features": 0}, {"size": 8}, {"ratio": 0.0}, {"ratio": 1.2}, {"threshold": 0.0}]
 )
 def test_wrong_arguments_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
