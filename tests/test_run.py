@@ -134,6 +134,12 @@ def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
     for arguments, message in (
         (["sede=3"], "error: sede: no such key; --help lists all keys\n"),
         (
+            ["postprocess.panoramas.depth=3"],
+            "error: postprocess.panoramas: this step is not in the chain; put it there",
+        ),
+        (["postprocess=[panorama]"], "there are alpha_qe, geo_agglomerative, geo_dbscan, geo_density, geo_neighbours"),
+        (["postprocess=[panoramas,alpha_qe,panoramas]"], "error: postprocess: panoramas is typed twice, and a chain"),
+        (
             ["optimizer=adamm"],
             "error: optimizer=adamm: no such choice; there are adam, adamw, asgd, sgd; did you mean adam?",
         ),

@@ -71,9 +71,9 @@ def problems(cfg: DictConfig) -> list[str]:
     Args:
         cfg: The composed config.
     """
-    study = _of_mode(cfg)
-    if study:
-        return study
+    early = _of_mode(cfg) or _of_repeats()
+    if early:
+        return early
     missing = [key for key, value in flat(OmegaConf.to_container(cfg)).items() if value == "???"]
     if missing:
         return [f"{key}: must be given, such as {key}=VALUE" for key in missing]
@@ -94,6 +94,21 @@ def _of_mode(cfg: DictConfig) -> list[str]:
         return []
     command = " ".join(hydra_config.overrides.task)
     return [f"{command}: is a study of several runs; start it with -m: python -m geoloc.run -m {command}"]
+
+
+def _of_repeats() -> list[str]:
+    """A choice typed twice in a list, of which Hydra would take one without a word."""
+    found = []
+    for override in HydraConfig.get().overrides.task:
+        group, _, value = override.partition("=")
+        names = [name.strip(" '\"") for name in value.strip("[]").split(",")] if value.startswith("[") else []
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if group == "postprocess" and twice:
+            found.append(
+                f"postprocess: {twice[0]} is typed twice, and a chain takes each step once; for a second one copy its"
+                " yaml under another name (hydra.searchpath)"
+            )
+    return found
 
 
 def _of_lr(cfg: DictConfig, content: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from hydra.errors import MissingConfigException, OverrideParseException
 
@@ -36,15 +37,27 @@ def one_line(error: BaseException) -> str:
     """What an exception says, in one line and without Hydra's advice to add unknown keys, which are refused here."""
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read; put the value in quotes, such as \"key='value with (signs) = '\""
-    if isinstance(error, MissingConfigException) and error.options:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         if (group, choice) == ("hydra/sweeper", "optuna"):
             return "hydra/sweeper=optuna: the plug-in is not installed: pip install -e '.[sweep]'"
-        there = ", ".join(error.options)
-        return f"{group}={choice}: no such choice; there are {there}{did_you_mean(choice, error.options)}"
+        options = error.options or _choices(str(error), group)
+        if options:
+            return f"{group}={choice}: no such choice; there are {', '.join(options)}{did_you_mean(choice, options)}"
     text = f"{error}\n{error.__cause__ or ''}"
     unknown = re.search(r"Key '(\S+)' is not in struct", text)
     if unknown:
-        return f"{unknown.group(1)}: no such key; --help lists all keys"
+        path = re.search(r"full_key: (\S+)", text)
+        key = path.group(1) if path else unknown.group(1)
+        group, _, name = key.partition(".")
+        if group == "postprocess" and "." not in name:
+            return f"{key}: this step is not in the chain; put it there, such as postprocess=[{name}]"
+        return f"{key}: no such key; --help lists all keys"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "; ".join(line for line in lines if not line.startswith(("To append to", "full_key", "object_type")))
+
+
+def _choices(message: str, group: str) -> list[str]:
+    """Choices of a group of which several may be taken; Hydra tells only where it has looked for them."""
+    folders = [Path(path) / group for path in re.findall(r"path=file://(\S+)", message)]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})

@@ -47,7 +47,10 @@ class GeoAgglomerative:
         compat: bool = False,
     ) -> None:
         if (n_clusters is None) == (distance is None):
-            raise ValueError("geo_agglomerative: give n_clusters or distance and set the other to null")
+            raise ValueError(
+                "geo_agglomerative: give n_clusters or distance, and set the other to null (n_clusters=null or"
+                " distance=null)"
+            )
         if n_clusters is not None and n_clusters < 1:
             raise ValueError(f"geo_agglomerative.n_clusters: must be at least 1, not {n_clusters}")
         if distance is not None and not 0 < distance < np.inf:
