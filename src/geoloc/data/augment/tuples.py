@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -79,16 +79,18 @@ class Augment:
             (views + 1 + n, 3, height, width) uint8: the query as augmented, then as it is if that is kept; the
             positive, the negatives.
         """
-        roles: list[Role] = ["query", "positive", *["negative"] * (len(paths) - 2)]  # type: ignore[list-item]
-        read = cache(lambda path: to_tensor(read_image(path)))  # the query may be wanted twice
+        query, *others = paths
+        roles: list[Role] = ["positive", *["negative"] * (len(others) - 1)]  # type: ignore[list-item]
+        read = lru_cache(maxsize=1)(lambda path: to_tensor(read_image(path)))  # the query may be wanted twice
         with torch.random.fork_rng(devices=[]):
             # Numbers from 1: seeds of (..., 0) are those of what all images share.
-            images = [
-                self._image(path, role, size, [*key, number], read)
-                for number, (path, role) in enumerate(zip(paths, roles, strict=True), 1)
-            ]
+            images = [self._image(query, "query", size, [*key, 1], read)]
             if self.views == 2:
-                images.insert(1, resize(read(paths[0]), size))
+                images.append(resize(read(query), size))
+            images += [
+                self._image(path, role, size, [*key, number], read)
+                for number, (path, role) in enumerate(zip(others, roles, strict=True), 2)
+            ]
             if self.shared.steps:
                 images = [_seeded([*key, 0], self.shared, image) for image in images]
         return torch.stack(images)
