@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
 from geoloc.modes import eval_mode, full_precision
 from geoloc.multiscale.scaling import MultiScale
+from geoloc.targets import named
 
 FORMAT = 1
 # The parts of a network's spec; the first and the third are always there.
@@ -229,14 +228,13 @@ def network_class(target: str) -> type[nn.Module]:
     Raises:
         InputError: It is something else.
     """
-    module, _, name = target.rpartition(".")
-    # A model.yaml may come from a stranger: it chooses among network classes, and imports or calls nothing else.
-    if not module.startswith("geoloc.") and module not in sys.modules:
+    try:
+        found = named(target, "geoloc.")
+    except LookupError as error:
         raise InputError(
-            f"{target}: import {module} yourself before a network that uses it is loaded; on the command line"
+            f"{target}: import {error} yourself before a network that uses it is loaded; on the command line"
             " name its yaml again, such as aggregator=..., with hydra.searchpath"
-        )
-    found = getattr(import_module(module), name, None)
+        ) from None
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise InputError(f"{target}: not a network class")
     return found

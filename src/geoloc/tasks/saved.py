@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import sys
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from geoloc.data.readers import read_places
 from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.predictions import read_predictions
+from geoloc.targets import named
 from geoloc.tasks.results import read_results
 from geoloc.views.view import View
 
@@ -85,14 +84,13 @@ class SavedRun:
         facts = dict(self.results["protocol"]["views"])
         facts.pop("name")
         target = facts.pop("_target_")
-        module, _, name = target.rpartition(".")
-        # results.json may come from a stranger: it chooses among views, and imports or calls nothing else.
-        if not module.startswith("geoloc.views.") and module not in sys.modules:
+        try:
+            found = named(target, "geoloc.views.")
+        except LookupError:
             raise InputError(
                 f"views: the queries were described under {target}; name its yaml again, such as views=..., with"
                 " hydra.searchpath"
-            )
-        found = getattr(import_module(module), name, None)
+            ) from None
         if not (isinstance(found, type) and hasattr(found, "crops")):
             raise InputError(f"views: {target}, under which the queries were described, is no view")
         return found(**facts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torchvision.transforms.v2 import functional as tf
 
-from geoloc.views.view import whole
+from geoloc.data.images import resize
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class CentralCrop:
         height, width = image.shape[-2:]
         scale = max(size[0] / height, size[1] / width)
         covering = (max(size[0], round(height * scale)), max(size[1], round(width * scale)))
-        return tf.center_crop(whole(image, covering), list(size))[None]
+        return tf.center_crop(resize(image, covering), list(size))[None]
 
     def sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """See `View.sizes`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from geoloc.views.view import whole
+from geoloc.data.images import resize
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class HardResize:
 
     def crops(self, image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         """See `View.crops`."""
-        return whole(image, size)[None]
+        return resize(image, size)[None]
 
     def sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """See `View.sizes`."""

@@ -57,11 +57,6 @@ class Merges(View, Protocol):
         ...
 
 
-def whole(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """(3, H, W) uint8 -> (3, *size): bilinear, antialiased, aspect ratio ignored; as images are in training."""
-    return tf.resize(image, list(size), antialias=True)
-
-
 def shorter_side(image: torch.Tensor, side: int) -> torch.Tensor:
     """(3, H, W) uint8 -> the same with a shorter side of `side` pixels and its aspect ratio, rounded down."""
     return tf.resize(image, [side], antialias=True)
