@@ -100,6 +100,8 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     import torch
     from torch import nn
 
+    from geoloc.search import chain_of
+
     def optimizer() -> Any:
         return instantiate(content["optimizer"])([nn.Parameter()])
 
@@ -116,7 +118,7 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         group: partial(instantiate, content[group]) for group in ("miner", "aug", "index", "views", "multiscale")
     }
     # On one device: several would make connections already now.
-    tries["postprocess"] = lambda: [instantiate(node) for node in content["postprocess"].values() if node]
+    tries["postprocess"] = partial(chain_of, content["postprocess"], instantiate)
     tries["trainer"] = partial(instantiate, {**content["trainer"], "devices": 1, "strategy": "auto"}, logger=False)
     tries |= {"loss": loss, "optimizer": optimizer, "scheduler": scheduler}
     found = []
@@ -133,9 +135,9 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
 
 def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Libraries that are not installed, and post-processing that cannot work under the view."""
-    from geoloc.search import check_chain
+    from geoloc.search import chain_of, check_chain
 
-    steps = [instantiate(node) for node in content["postprocess"].values() if node]
+    steps = chain_of(content["postprocess"], instantiate)
     try:
         for part in (instantiate(content["index"]), *steps):
             getattr(part, "check_installed", lambda: None)()

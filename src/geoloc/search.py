@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,16 @@ class Found:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+def chain_of(nodes: Mapping[str, Any], make: Callable[[Any], Any]) -> list[Any]:
+    """The steps of the config's `postprocess`.
+
+    Args:
+        nodes: Choice -> node; that of none is empty.
+        make: Builds the object of a node.
+    """
+    return [make(node) for node in nodes.values() if node]
+
+
 def check_view(view: View) -> None:
     """Make sure that something can be done with several crops.
 
@@ -62,8 +73,8 @@ def check_chain(view: View, steps: Sequence[Step]) -> None:
     needing = [step for step in steps if "descriptors" in step.needs]
     if needing and view.count > 1 and not isinstance(view, Pools):
         raise InputError(
-            f"postprocess: {_name(needing[0])} needs one descriptor of each query, and views={_name(view)} has"
-            f" {view.count}; use another view, such as views=five_crops, or leave {_name(needing[0])} out"
+            f"postprocess: {choice_of(needing[0])} needs one descriptor of each query, and views={choice_of(view)} has"
+            f" {view.count}; use another view, such as views=five_crops, or leave {choice_of(needing[0])} out"
         )
 
 
@@ -120,11 +131,10 @@ def find(
     """
     start = time.perf_counter()
     vectors = one_each(view, descriptors.queries, own)
-    several = vectors is None
     looked_up = descriptors.queries[crop_rows(own, view.count).ravel()] if vectors is None else vectors
     found = built.search(looked_up, k)
     quality = recall_of(found, descriptors.database, looked_up) if index.approximate and len(looked_up) else None
-    if several and isinstance(view, Merges):
+    if vectors is None and isinstance(view, Merges):
         shape = (len(own), view.count, found.ids.shape[1])
         merged = view.merge(found.ids.reshape(shape), found.distances.reshape(shape), shape[2])
         found = Predictions(*merged, found.database_size)
@@ -193,6 +203,6 @@ def crop_rows(queries: np.ndarray, count: int) -> np.ndarray:
     return queries[:, None] * count + np.arange(count)
 
 
-def _name(part: object) -> str:
-    """What the command line calls a step or a view."""
+def choice_of(part: object) -> str:
+    """What the command line calls a part, such as a step or a view: the name of its module."""
     return type(part).__module__.rpartition(".")[2]

@@ -114,7 +114,8 @@ class PlaceModule(pl.LightningModule):
 
     def on_test_epoch_start(self) -> None:
         """Open a store for each test domain, or for each val domain while steps are tuned."""
-        self.evaluation.model = self.net.digest()
+        if self.keep_descriptors:  # an index beside them says which network it is of
+            self.evaluation.model = self.net.digest()
         tuning = self.trainer.datamodule.tested == "val"  # type: ignore[attr-defined]
         self.evaluation.start("tune" if tuning else "test", self.multiscale)
 

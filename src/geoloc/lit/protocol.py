@@ -11,6 +11,7 @@ import torch
 from geoloc.errors import InputError
 from geoloc.multiscale.scaling import MultiScale
 from geoloc.net import DescriptorNet
+from geoloc.search import choice_of
 from geoloc.views.hard_resize import HardResize
 from geoloc.views.view import View
 
@@ -30,11 +31,7 @@ def protocol_of(image_size: tuple[int, int], view: View, multiscale: MultiScale 
 def facts_of(part: Any) -> dict[str, Any]:
     """Plain values from which the part can be built again, and its name."""
     values = asdict(part) if is_dataclass(part) and not isinstance(part, type) else {}
-    return {"name": _name(part), "_target_": f"{type(part).__module__}.{type(part).__qualname__}", **values}
-
-
-def _name(part: Any) -> str:
-    return type(part).__module__.rpartition(".")[2]
+    return {"name": choice_of(part), "_target_": f"{type(part).__module__}.{type(part).__qualname__}", **values}
 
 
 def check_sizes(net: DescriptorNet, view: View | None, multiscale: MultiScale | None) -> None:
@@ -61,7 +58,7 @@ def _of_view(net: DescriptorNet, view: View) -> Iterator[tuple[int, int]]:
         refused = _refused(net, size)
         if refused:
             raise InputError(
-                f"views={_name(view)}: a query may come to {size[0]}x{size[1]} pixels, but {refused}; use"
+                f"views={choice_of(view)}: a query may come to {size[0]}x{size[1]} pixels, but {refused}; use"
                 " views=hard_resize or views=central_crop, or a backbone that takes all sizes, such as resnet18"
             )
         yield size

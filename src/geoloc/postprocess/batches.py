@@ -7,18 +7,19 @@ from collections.abc import Iterator
 BUDGET = 8_000_000  # numbers that the largest arrays of a batch hold together
 
 
-def batches(queries: int, each: int) -> Iterator[slice]:
-    """Slices of the queries, so that a batch holds about `BUDGET` numbers; at least one query each.
+def batches(queries: int, each: int, budget: int | None = None) -> Iterator[slice]:
+    """Slices of the queries, so that a batch holds about `budget` numbers; at least one query each.
 
     Args:
         queries: Q.
         each: Numbers that one query needs.
+        budget: Numbers of a batch; `BUDGET` by default.
 
     Example:
         >>> list(batches(5, BUDGET // 2))
         [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    size = max(1, BUDGET // max(1, each))
+    size = max(1, (budget or BUDGET) // max(1, each))
     for start in range(0, queries, size):
         yield slice(start, min(start + size, queries))
 

@@ -14,6 +14,7 @@ import numpy as np
 from geoloc.errors import InputError
 from geoloc.postprocess.batches import batches, check_above_zero, check_at_least, check_share
 from geoloc.postprocess.chain import Evidence, Need
+from geoloc.postprocess.geo_pairs import squared_distances
 
 # Candidates, distances, evidence, and (Q, c) bool whether a candidate is correct.
 Case = tuple[np.ndarray, np.ndarray, Evidence, np.ndarray]
@@ -122,8 +123,7 @@ class GeoDensity:
         belief = np.minimum.accumulate(belief, axis=1)
         density = np.empty_like(belief)
         for rows in batches(len(candidates), 4 * candidates.shape[1] ** 2):
-            xy = evidence.xy[candidates[rows]]  # (b, c, 2)
-            apart = np.square(xy[:, :, None] - xy[:, None]).sum(axis=-1)  # (b, c, c) square metres
+            apart = squared_distances(evidence.xy[candidates[rows]])  # (b, c, c) square metres
             kernel = np.exp(-apart / (2 * self.bandwidth**2))
             density[rows] = (kernel * belief[rows, None]).sum(axis=-1)
         return belief, density / density.max(axis=1, keepdims=True)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from geoloc.postprocess.batches import batches
+
 
 def blocks(candidates: np.ndarray, pairs: int = 1 << 15) -> Iterator[slice]:
     """Slices of the rows of (Q, c) candidates with about `pairs` pairs each; none if there are no candidates.
@@ -13,11 +15,7 @@ def blocks(candidates: np.ndarray, pairs: int = 1 << 15) -> Iterator[slice]:
     2 ** 15 pairs are 256 KiB of distances, which fits a CPU's cache.
     """
     queries, c = candidates.shape
-    if not c:
-        return
-    step = max(1, pairs // c**2)
-    for start in range(0, queries, step):
-        yield slice(start, start + step)
+    return batches(queries if c else 0, c**2, pairs)
 
 
 def squared_distances(xy: np.ndarray) -> np.ndarray:

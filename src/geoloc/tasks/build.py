@@ -21,6 +21,7 @@ from geoloc.lit.module import PlaceModule
 from geoloc.lit.protocol import check_sizes
 from geoloc.net import DescriptorNet
 from geoloc.places import Neighbours
+from geoloc.search import chain_of
 from geoloc.tasks.job import Job
 from geoloc.tuning import tunable
 
@@ -198,7 +199,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
 
 def steps(job: Job) -> list[Any]:
     """The chain of post-processing."""
-    return [job.make(node) for node in job.cfg["postprocess"].values() if node]
+    return chain_of(job.cfg["postprocess"], job.make)
 
 
 def module(job: Job, net: DescriptorNet) -> PlaceModule:
