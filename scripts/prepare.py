@@ -1,0 +1,10 @@
+"""Bring a raw data set into the layout: `python scripts/prepare.py SET RAW`; --help lists the sets and their options."""
+
+from __future__ import annotations
+
+import sys
+
+from geoloc.data.prepare.command import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

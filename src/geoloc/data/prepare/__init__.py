@@ -1,0 +1,1 @@
+"""Raw data sets into the layout. One module a set; `command.py` is what `scripts/prepare.py` runs."""

@@ -1,0 +1,151 @@
+"""The command line of `scripts/prepare.py`: the name of a set is the name of its module in this package.
+
+A module of a set has a docstring whose first line says what the set is, `HOW`, one line that says where to get it and
+where to put it, and `plan(raw, ...) -> Plan`, whose further arguments become options of the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from geoloc.data.progress import progress_bar
+from geoloc.data.prepare import __path__ as package
+from geoloc.data.prepare.plan import Plan
+from geoloc.data.prepare.write import Summary, write, write_checksums
+from geoloc.errors import InputError
+
+
+def modules() -> dict[str, str]:
+    """Name of each set that can be prepared -> the first line of its module."""
+    found = {}
+    for module in pkgutil.iter_modules(package):
+        source = (Path(package[0]) / f"{module.name}.py").read_text(encoding="utf-8")
+        tree = ast.parse(source)
+        if any(isinstance(node, ast.FunctionDef) and node.name == "plan" for node in tree.body):
+            found[module.name] = (ast.get_docstring(tree) or "").splitlines()[0]
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare a set.
+
+    Args:
+        arguments: Those of the command line, without the program's name.
+
+    Returns:
+        The exit code: 0 done, 1 done but the numbers are not the published ones, 2 wrong input.
+    """
+    known = modules()
+    parser = argparse.ArgumentParser(
+        prog="prepare.py",
+        description="Bring a raw data set into the layout that geoloc reads. The raw files are read only.",
+        epilog="sets:\n" + "\n".join(f"  {name:14} {line}" for name, line in known.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sets = parser.add_subparsers(dest="set", metavar="SET", required=True, help="one of the sets below")
+    for name in known if not arguments or arguments[0] not in known else [arguments[0]]:
+        _add(sets, name)
+    given = parser.parse_args(arguments)
+    module = import_module(f"geoloc.data.prepare.{given.set}")
+    try:
+        summary = _prepare(module, given)
+    except InputError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"error: {problem}\n")
+        return 2
+    sys.stdout.write(table(summary))
+    for line in summary.differences():
+        sys.stderr.write(f"warning: {line}\n")
+    return 1 if summary.differences() else 0
+
+
+def _add(sets: Any, name: str) -> None:
+    """The sub-command of a set."""
+    module = import_module(f"geoloc.data.prepare.{name}")
+    parser = sets.add_parser(
+        name,
+        help=argparse.SUPPRESS,
+        description=f"{module.__doc__}\n{module.HOW}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("raw", type=Path, help="the raw set; only read")
+    parser.add_argument("--out", type=Path, help="folder of the prepared set; by default $DATASETS_FOLDER/NAME")
+    parser.add_argument("--copy", action="store_true", help="copy files where they would be hard links")
+    parser.add_argument("--checksums", action="store_true", help="write SHA-256 sums of all prepared photos")
+    hints = get_type_hints(module.plan)
+    helps = _argument_helps(module)
+    for parameter in list(inspect.signature(module.plan).parameters.values())[1:]:
+        _add_option(parser, parameter, hints[parameter.name], helps.get(parameter.name, ""))
+
+
+def _add_option(parser: argparse.ArgumentParser, parameter: inspect.Parameter, hint: Any, text: str) -> None:
+    flag = f"--{parameter.name.replace('_', '-')}"
+    if hint is bool:
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=parameter.default, help=text)
+        return
+    options: dict[str, Any] = {"help": text}
+    if isinstance(hint, UnionType):
+        hint = next(kind for kind in get_args(hint) if kind is not type(None))
+    if get_origin(hint) is Literal:
+        options["choices"] = get_args(hint)
+    else:
+        options["type"] = hint
+    if parameter.default is parameter.empty:
+        options["required"] = True
+    else:
+        options["default"] = parameter.default
+        if parameter.default is not None:
+            options["help"] += f" (default: {parameter.default})"
+    parser.add_argument(flag, **options)
+
+
+def _argument_helps(module: ModuleType) -> dict[str, str]:
+    """Argument -> what the docstring of `plan` says of it."""
+    found: dict[str, str] = {}
+    last = ""
+    inside = False
+    for line in (inspect.getdoc(module.plan) or "").splitlines():
+        if line in ("Args:", "Returns:", "Raises:"):
+            inside = line == "Args:"
+        elif inside and line.startswith("    ") and not line.startswith("     "):
+            last, _, text = line.strip().partition(": ")
+            found[last] = text.strip()
+        elif inside and line.strip():
+            found[last] += f" {line.strip()}"
+    return {name: text.rstrip(".").replace("%", "%%") for name, text in found.items()}
+
+
+def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
+    if not given.raw.exists():
+        raise InputError(f"{given.raw}: no such folder or file. {module.HOW}")
+    names = list(inspect.signature(module.plan).parameters)[1:]
+    plan: Plan = module.plan(given.raw, **{name: getattr(given, name) for name in names})
+    folder = given.out or Path(os.environ.get("DATASETS_FOLDER", "datasets")) / plan.name
+    with progress_bar(f"preparing {plan.name}") as advance:
+        summary = write(plan, folder, given.copy, advance)
+    if given.checksums:
+        with progress_bar("checksums") as advance:
+            write_checksums(folder, advance)
+    return summary
+
+
+def table(summary: Summary) -> str:
+    """Numbers of photos beside the published ones, and how they came."""
+    sides = list(dict.fromkeys([*summary.counts, *summary.published]))
+    width = max(map(len, sides))
+    lines = [f"{'':{width}}  {'photos':>9}  {'published':>9}"]
+    for side in sides:
+        number = summary.published.get(side)
+        lines.append(f"{side:{width}}  {summary.counts.get(side, 0):9,}  {'-' if number is None else f'{number:,}':>9}")
+    ways = ", ".join(f"{number:,} {way}" for way, number in summary.ways.items())
+    return "\n".join([*lines, ways, *summary.notes, f"{summary.folder} is ready", ""])

@@ -1,0 +1,202 @@
+"""A planned data set onto the disk: hard links, else copies; what is there already stays, so that it can be continued."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from geoloc.data.images import read_image
+from geoloc.data.prepare.plan import Photo, Plan, relative_path
+from geoloc.errors import InputError
+from geoloc.textfiles import read_json, write_whole
+
+RECORD = "prepared.json"
+CHECKSUMS = "checksums.sha256"
+QUALITY = 95  # of JPEG files that are made anew
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What has been written.
+
+    Attributes:
+        folder: The data set.
+        counts: "test/queries" and the like -> photos.
+        published: The same keys -> published numbers, where there are any.
+        ways: "linked", "copied", "converted", "there already" -> photos.
+        notes: Those of the plan.
+    """
+
+    folder: Path
+    counts: dict[str, int]
+    published: dict[str, int]
+    ways: dict[str, int]
+    notes: list[str] = field(default_factory=list)
+
+    def differences(self) -> list[str]:
+        """One line for each number that is not the published one."""
+        return [
+            f"{side}: {self.counts.get(side, 0):,} photos, but {number:,} are published; the raw set is not complete,"
+            " or is another version"
+            for side, number in self.published.items()
+            if self.counts.get(side, 0) != number
+        ]
+
+
+def write(
+    plan: Plan, folder: Path, copy: bool = False, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Summary:
+    """Write a data set. The raw files are read only.
+
+    Args:
+        plan: What it will be.
+        folder: Of the data set, `ROOT/NAME`; made if needed, continued if an earlier call was interrupted.
+        copy: Copy files instead of linking them.
+        progress: Told (done, total) after each photo.
+
+    Raises:
+        InputError: A photo is missing, two would get the same name, or the folder holds something else.
+    """
+    targets = _targets(plan, folder)
+    _claim(plan, folder)
+    ways: Counter[str] = Counter()
+    for done, (target, photo) in enumerate(targets.items(), 1):
+        ways[_place(photo, target, copy)] += 1
+        progress(done, len(targets))
+    strangers = _strangers(folder, targets)
+    if strangers:
+        raise InputError(
+            f"{folder}: {len(strangers)} photos there are not of {plan.name} ({', '.join(strangers[:3])}); remove them,"
+            " or name another folder with --out"
+        )
+    counts = {side: len(photos) for side, photos in plan.sides.items()}
+    summary = Summary(folder, counts, plan.published, dict(ways), plan.notes)
+    _record(folder, plan, "finished", counts)
+    return summary
+
+
+def _targets(plan: Plan, folder: Path) -> dict[Path, Photo]:
+    """Where each photo goes."""
+    targets: dict[Path, Photo] = {}
+    missing: list[Path] = []
+    for side, photos in plan.sides.items():
+        if not photos:
+            raise InputError(f"{plan.name}: the raw set has no photos for {side}")
+        for photo in photos:
+            target = folder / "images" / side / relative_path(photo)
+            if target in targets:
+                raise InputError(f"{photo.source} and {targets[target].source} would both become {target.name}")
+            targets[target] = photo
+            if not photo.source.is_file():
+                missing.append(photo.source)
+    if missing:
+        shown = ", ".join(map(str, missing[:3]))
+        raise InputError(f"{plan.name}: {len(missing)} of {len(targets)} photos are missing in the raw set ({shown})")
+    return targets
+
+
+def _claim(plan: Plan, folder: Path) -> None:
+    """Note in the folder what it is going to be."""
+    record = read_json(folder / RECORD)
+    if not record and (folder / "images").exists():
+        raise InputError(f"{folder}: holds images that were not prepared here; name another folder with --out")
+    wanted = {"set": plan.name, "options": plan.options}
+    there = {key: record.get(key) for key in wanted}
+    if record and there != wanted:
+        raise InputError(
+            f"{folder}: was prepared as {_words(there)}, not as {_words(wanted)}; remove it, or name another folder"
+            " with --out"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    _record(folder, plan, "unfinished", {})
+
+
+def _words(record: dict[str, Any]) -> str:
+    options = ", ".join(f"{key} {value}" for key, value in (record.get("options") or {}).items())
+    return f"{record['set']} ({options})" if options else str(record["set"])
+
+
+def _record(folder: Path, plan: Plan, status: str, counts: dict[str, int]) -> None:
+    content = {
+        "set": plan.name,
+        "options": plan.options,
+        "status": status,
+        "counts": counts,
+        "published": plan.published,
+        "notes": plan.notes,
+    }
+    write_whole(folder / RECORD, json.dumps(content, indent=1) + "\n")
+
+
+def _place(photo: Photo, target: Path, copy: bool) -> str:
+    """Bring one photo to its place; says how."""
+    if target.exists() and (photo.converted or target.stat().st_size == photo.source.stat().st_size):
+        return "there already"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{hashlib.blake2b(target.name.encode(), digest_size=8).hexdigest()}.part")
+    try:
+        way = _make(photo, part, copy)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return way
+
+
+def _make(photo: Photo, part: Path, copy: bool) -> str:
+    part.unlink(missing_ok=True)
+    if photo.converted:
+        _shrunk(read_image(photo.source), photo.shorter).save(part, "JPEG", quality=QUALITY)
+        return "converted"
+    source = photo.source.resolve()
+    if not copy:
+        try:
+            os.link(source, part)
+        except OSError:  # another disk, or a file system without links
+            pass
+        else:
+            return "linked"
+    shutil.copyfile(source, part)
+    return "copied"
+
+
+def _shrunk(image: Image.Image, shorter: int | None) -> Image.Image:
+    if shorter is None or min(image.size) <= shorter:
+        return image
+    scale = shorter / min(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing, as Pillow always does
+
+
+def _strangers(folder: Path, targets: dict[Path, Photo]) -> list[str]:
+    """Photos in the folder that the plan does not know."""
+    found = []
+    for place, _, files in os.walk(folder / "images"):
+        for name in files:
+            path = Path(place) / name
+            if path not in targets:
+                if name.startswith(".") and name.endswith(".part"):  # of a run that was killed
+                    path.unlink()
+                else:
+                    found.append(name)
+    return found
+
+
+def write_checksums(folder: Path, progress: Callable[[int, int], None]) -> Path:
+    """Write the SHA-256 of every photo, to be verified with `sha256sum -c checksums.sha256` in the data set's folder."""
+    paths = sorted(path for path in (folder / "images").rglob("*") if path.is_file())
+    lines = []
+    for done, path in enumerate(paths, 1):
+        with path.open("rb") as file:
+            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.relative_to(folder).as_posix()}\n")
+        progress(done, len(paths))
+    write_whole(folder / CHECKSUMS, "".join(lines))
+    return folder / CHECKSUMS
