@@ -1,4 +1,4 @@
-"""Bring a raw data set into the layout: `python scripts/prepare.py SET RAW`; --help lists the sets and their options."""
+"""Bring a raw data set into the layout: `python scripts/prepare.py SET RAW`; --help lists the sets."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from geoloc.data.progress import progress_bar
 from geoloc.data.prepare import __path__ as package
 from geoloc.data.prepare.plan import Plan
 from geoloc.data.prepare.write import Summary, write, write_checksums
+from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
 
 

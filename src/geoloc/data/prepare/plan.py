@@ -82,7 +82,7 @@ def relative_path(photo: Photo) -> str:
     """Where a photo goes below its side's folder, in the layout of the field.
 
     Example:
-        >>> relative_path(Photo(Path("a.PNG"), 584000.5, 4476000, "17T", 40.43, -80.01, pano="a/b", heading=90, jpeg=True))
+        >>> relative_path(Photo(Path("a.JPG"), 584000.5, 4476000, "17T", 40.43, -80.01, pano="a/b", heading=90))
         '@0584000.50@4476000.00@17@T@040.43000@-080.01000@a-b@@090@@@@@@.jpg'
     """
     number, letter = _split_zone(photo.zone)

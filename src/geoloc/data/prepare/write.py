@@ -1,4 +1,4 @@
-"""A planned data set onto the disk: hard links, else copies; what is there already stays, so that it can be continued."""
+"""A planned data set onto the disk: hard links, else copies. What is there already stays."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def _strangers(folder: Path, targets: dict[Path, Photo]) -> list[str]:
 
 
 def write_checksums(folder: Path, progress: Callable[[int, int], None]) -> Path:
-    """Write the SHA-256 of every photo, to be verified with `sha256sum -c checksums.sha256` in the data set's folder."""
+    """Write the SHA-256 of every photo, for `sha256sum -c checksums.sha256` in the data set's folder."""
     paths = sorted(path for path in (folder / "images").rglob("*") if path.is_file())
     lines = []
     for done, path in enumerate(paths, 1):
