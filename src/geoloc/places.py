@@ -13,11 +13,13 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
+from geoloc.earth import in_one_frame
 from geoloc.errors import InputError
 
 # Range of Universal Transverse Mercator coordinates in metres. Degrees (at most 180) lie far outside it.
 EASTING = (100_000.0, 900_000.0)
 NORTHING = (0.0, 10_000_000.0)
+TEXTS = ("zones", "notes", "shots", "conditions", "groups")  # columns of a set that may be left out
 UNKNOWN = "unknown"  # what tables call the condition of an image that has none
 
 
@@ -30,12 +32,14 @@ class PlaceSet:
     Args:
         root: Folder that `names` are relative to.
         names: (N,) str, paths relative to `root` with forward slashes; no duplicates.
-        xy: (N, 2) float64, (easting, northing) in metres.
-        zone: UTM zone of all positions, such as "17 north"; None if the data does not say.
+        xy: (N, 2) float64, (easting, northing) in metres; (N, 3) in the frame "earth".
+        zones: (N,) str, the UTM zone of each position as "17 north", or "17" where the hemisphere is not said; empty
+            where the data does not say.
         notes: (N,) str, free text such as "day" or "night"; empty where the data has none.
         shots: (N,) str, identifies one exposure (panorama id and time stamp); empty where the data has none.
         conditions: (N,) str, one word such as "day" or "night"; empty where it is unknown.
-        coordinates: "utm" (range is checked) or "local" (any metric frame).
+        groups: (N,) str, such as a city: where a domain's protocol says so, a query is searched in its own group alone.
+        coordinates: "utm" (range is checked), "local" (any metric frame), or "earth" (see `together`).
 
     Raises:
         InputError: No image, lengths differ, positions not finite or not metres.
@@ -44,23 +48,27 @@ class PlaceSet:
     root: Path
     names: np.ndarray
     xy: np.ndarray
-    zone: str | None = None
+    zones: np.ndarray | None = None
     notes: np.ndarray | None = None
     shots: np.ndarray | None = None
     conditions: np.ndarray | None = None
-    coordinates: Literal["utm", "local"] = "utm"
+    groups: np.ndarray | None = None
+    coordinates: Literal["utm", "local", "earth"] = "utm"
 
     def __post_init__(self) -> None:
         n = len(self.names)
         if n == 0:
             raise InputError(f"{self.root}: no images")
-        for field in ("notes", "shots", "conditions"):
+        for field in TEXTS:
             if getattr(self, field) is None:
                 object.__setattr__(self, field, np.full(n, ""))
             elif len(getattr(self, field)) != n:
                 raise InputError(f"{self.root}: {n} names but {len(getattr(self, field))} {field}")
-        if self.xy.shape != (n, 2) or self.xy.dtype != np.float64:
-            raise InputError(f"{self.root}: positions must be ({n}, 2) float64, not {self.xy.shape} {self.xy.dtype}")
+        axes = 3 if self.coordinates == "earth" else 2
+        if self.xy.shape != (n, axes) or self.xy.dtype != np.float64:
+            raise InputError(
+                f"{self.root}: positions must be ({n}, {axes}) float64, not {self.xy.shape} {self.xy.dtype}"
+            )
         if len(np.unique(self.names)) != n:
             raise InputError(f"{self.root}: the same image is listed twice")
         self._check_positions()
@@ -69,7 +77,7 @@ class PlaceSet:
         finite = np.isfinite(self.xy).all(axis=1)
         if not finite.all():
             raise InputError(f"{self.root}: {_examples(self.names[~finite])}: position is not a finite number")
-        if self.coordinates == "local":
+        if self.coordinates != "utm":
             return
         east, north = self.xy.T
         bad = (east < EASTING[0]) | (east > EASTING[1]) | (north < NORTHING[0]) | (north > NORTHING[1])
@@ -96,8 +104,7 @@ class PlaceSet:
 
     def select(self, rows: np.ndarray) -> PlaceSet:
         """The images of `rows` ((M,) int64 or (N,) bool) with all that belongs to them, in that order."""
-        columns = ("names", "xy", "notes", "shots", "conditions")
-        return replace(self, **{column: getattr(self, column)[rows] for column in columns})
+        return replace(self, **{column: getattr(self, column)[rows] for column in ("names", "xy", *TEXTS)})
 
 
 def _examples(names: np.ndarray, at_most: int = 3) -> str:
@@ -106,12 +113,42 @@ def _examples(names: np.ndarray, at_most: int = 3) -> str:
     return shown if len(names) <= at_most else f"{shown} and {len(names) - at_most} more"
 
 
-def same_zone(a: str | None, b: str | None) -> bool:
-    """Whether two zones may be the same; a name without a band letter does not say the hemisphere."""
-    if a is None or b is None:
-        return True
-    (number_a, _, half_a), (number_b, _, half_b) = a.partition(" "), b.partition(" ")
-    return number_a == number_b and (half_a == half_b or not half_a or not half_b)
+def together(database: PlaceSet, queries: PlaceSet) -> tuple[PlaceSet, PlaceSet]:
+    """The two sides of a domain in one frame: their UTM zone, or that of `earth.in_one_frame` if there are several.
+
+    Raises:
+        InputError: Positions lie in several zones, and of some it is not said in which.
+    """
+    sides = (database, queries)
+    zones = np.concatenate([side.zones for side in sides if side.zones is not None])
+    if "local" in {side.coordinates for side in sides} or _compatible(zones):
+        return sides
+    filled = _filled(zones, database)
+    xy = in_one_frame(np.concatenate([side.xy for side in sides]), filled)
+    return (
+        replace(database, xy=xy[: len(database)], coordinates="earth"),
+        replace(queries, xy=xy[len(database) :], coordinates="earth"),
+    )
+
+
+def _compatible(zones: np.ndarray) -> bool:
+    """Whether all may be one zone; one without a band letter does not say the hemisphere."""
+    known = {tuple(str(zone).split()) for zone in np.unique(zones) if zone}
+    return len({zone[0] for zone in known}) <= 1 and len({zone[1] for zone in known if len(zone) > 1}) <= 1
+
+
+def _filled(zones: np.ndarray, database: PlaceSet) -> np.ndarray:
+    """(N,) str zones with a hemisphere each: as other images of the same zone say, else north."""
+    names = sorted({str(zone) for zone in zones})
+    where = f"{database.root}: images lie in several UTM zones ({', '.join(name for name in names if name)})"
+    if not names[0]:
+        unsaid = int((zones == "").sum())
+        raise InputError(f"{where}, and {unsaid} do not say in which; fields 3 and 4 of a name say it")
+    halves = {name: {other for other in names if other.startswith(f"{name} ")} or {f"{name} north"} for name in names}
+    unclear = [name for name in names if " " not in name and len(halves[name]) > 1]
+    if unclear:
+        raise InputError(f"{where}: {unclear[0]} may be either; field 4 of a name, the band letter, says it")
+    return np.array([zone if " " in zone else next(iter(halves[zone])) for zone in zones.tolist()])
 
 
 @dataclass(frozen=True)

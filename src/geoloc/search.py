@@ -15,9 +15,13 @@ from geoloc.data.domains import Domain
 from geoloc.data.images import read_image
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
+from geoloc.index.exact import Exact
+from geoloc.index.fitting import fitted
+from geoloc.index.grouped import Grouped, fitted_groups
 from geoloc.index.index import Fitted, Index
 from geoloc.index.quality import Quality, recall_of
 from geoloc.postprocess.chain import Evidence, Step, apply_all, evidence_of
+from geoloc.postprocess.panoramas import Panoramas
 from geoloc.predictions import Descriptors, Predictions
 from geoloc.views.view import Merges, Pools, View
 
@@ -78,31 +82,19 @@ def check_chain(view: View, steps: Sequence[Step]) -> None:
         )
 
 
-def fitted(index: Index, database: np.ndarray, path: Path | None, model: str, write: bool = True) -> Fitted:
-    """The index of a database: read from its file if that is of this database, else built.
+def fitted_for(
+    domain: Domain, index: Index, database: np.ndarray, path: Path | None, model: str, write: bool = True
+) -> Fitted | Grouped:
+    """The index of a domain, or where its protocol searches within groups, one for each; see `fitting.fitted`."""
+    if domain.protocol.groups == "none":
+        return fitted(index, database, path, model, write)
+    return fitted_groups(index, database, domain.groups(), path, model, write)
 
-    Args:
-        index: Settings.
-        database: (N, D) float descriptors.
-        path: File that an approximate index is read from, or written to; None: it is not kept.
-        model: Hash of the network that made the descriptors.
-        write: Whether this process is the one that writes the file.
-    """
-    if path is None or not index.approximate:
-        return index.fit(database)
-    if path.is_file():
-        try:
-            return index.load(path, model, database)
-        except InputError as error:
-            log.info("%s; it is built anew", error)
-    built = index.fit(database)
-    if write:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            built.save(path, model)
-        except OSError as error:  # as in the folder of somebody else's run
-            log.warning("%s: the index cannot be kept (%s)", path, error.strerror)
-    return built
+
+def steps_for(domain: Domain, steps: Sequence[Step]) -> list[Step]:
+    """The chain of a domain: first of all one hit for each panorama where its protocol says so."""
+    merging = domain.protocol.panoramas and not any(isinstance(step, Panoramas) for step in steps)
+    return [Panoramas(), *steps] if merging else list(steps)
 
 
 def find(
@@ -110,7 +102,7 @@ def find(
     descriptors: Descriptors,
     own: np.ndarray,
     index: Index,
-    built: Fitted,
+    built: Fitted | Grouped,
     view: View,
     steps: Sequence[Step],
     k: int,
@@ -132,8 +124,11 @@ def find(
     start = time.perf_counter()
     vectors = one_each(view, descriptors.queries, own)
     looked_up = descriptors.queries[crop_rows(own, view.count).ravel()] if vectors is None else vectors
-    found = built.search(looked_up, k)
-    quality = recall_of(found, descriptors.database, looked_up) if index.approximate and len(looked_up) else None
+    found = _look_up(domain, built, looked_up, own, k)
+    quality = None
+    if index.approximate and len(looked_up):
+        exact = fitted_for(domain, Exact(), descriptors.database, None, "")
+        quality = recall_of(found, lambda rows, k: _look_up(domain, exact, looked_up, own, k, rows))
     if vectors is None and isinstance(view, Merges):
         shape = (len(own), view.count, found.ids.shape[1])
         merged = view.merge(found.ids.reshape(shape), found.distances.reshape(shape), shape[2])
@@ -143,6 +138,22 @@ def find(
         return Found(found, found, quality, seconds)
     post = post_process(domain, found, evidence(domain, own, descriptors.database, vectors), steps, shown)
     return Found(found, post.final, quality, seconds | post.seconds)
+
+
+def _look_up(
+    domain: Domain,
+    built: Fitted | Grouped,
+    vectors: np.ndarray,
+    own: np.ndarray,
+    k: int,
+    rows: np.ndarray | slice = np.s_[:],
+) -> Predictions:
+    """Search descriptors of the queries `own`, of each equally many that stand one after the other; or some `rows`."""
+    if not isinstance(built, Grouped):
+        return built.search(vectors[rows], k)
+    assert domain.queries.groups is not None
+    groups = np.repeat(domain.queries.groups[own], len(vectors) // max(len(own), 1))
+    return built.search(vectors[rows], groups[rows], k)
 
 
 def post_process(

@@ -36,6 +36,7 @@ class Settings(BaseModel, extra="forbid"):
     keep_descriptors: bool
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]
+    groups: Literal["none", "folder", "note", "column"]
     queries_folder: str
     val_folder: str | None
     test_folders: list[str] | None

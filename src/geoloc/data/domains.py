@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,10 @@ import numpy as np
 
 from geoloc.data.demo_city import render_demo_city
 from geoloc.data.progress import progress_bar
+from geoloc.data.protocols import BY_RADIUS, Protocol, grouped, listed
 from geoloc.data.readers import read_places
 from geoloc.errors import InputError
-from geoloc.places import Neighbours, PlaceSet, positives_within, same_zone
+from geoloc.places import Neighbours, PlaceSet, positives_within, together
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
@@ -32,21 +33,28 @@ class Domain:
         name: Letters, digits and underscores, since it becomes part of metric names.
         database: Images that are searched.
         queries: Images to be located.
+        protocol: How it is judged.
 
     Raises:
-        InputError: The two sides lie in different UTM zones.
+        InputError: Positions that cannot be brought into one frame, or a group of queries without a database.
     """
 
     name: str
     database: PlaceSet
     queries: PlaceSet
+    protocol: Protocol = BY_RADIUS
 
     def __post_init__(self) -> None:
-        zones = (self.database.zone, self.queries.zone)
-        if not same_zone(*zones):
+        database, queries = together(self.database, self.queries)
+        by = self.protocol.groups
+        database, queries = (replace(side, groups=grouped(side, by)) for side in (database, queries))
+        lonely = sorted(set(queries.groups.tolist()) - set(database.groups.tolist()))  # type: ignore[union-attr]
+        if lonely:
             raise InputError(
-                f"{self.name}: database and queries lie in different UTM zones ({zones[0]} and {zones[1]})"
+                f"{self.name}: groups={by}, and the queries of {', '.join(lonely[:3])} have no database images"
             )
+        object.__setattr__(self, "database", database)
+        object.__setattr__(self, "queries", queries)
 
     def __len__(self) -> int:
         return len(self.database) + len(self.queries)
@@ -56,8 +64,23 @@ class Domain:
         return [side.path(row) for side in (self.database, self.queries) for row in range(len(side))]
 
     def positives(self, radius: float) -> Neighbours:
-        """Database rows within `radius` metres of each query."""
-        return positives_within(self.queries.xy, self.database.xy, radius)
+        """Database rows within `radius` metres of each query, and in its group if there are groups."""
+        found = positives_within(self.queries.xy, self.database.xy, radius)
+        if self.protocol.groups == "none":
+            return found
+        queries, rows = found.pairs()
+        assert self.queries.groups is not None
+        assert self.database.groups is not None
+        return found.keep(self.queries.groups[queries] == self.database.groups[rows])
+
+    def radius_m(self, default: float) -> float:
+        """Metres within which a prediction is right: as its protocol says, else `default`."""
+        return self.protocol.radius_m(default)
+
+    def groups(self) -> dict[str, np.ndarray]:
+        """Group -> (n,) int64 database rows, ascending; one group of all where the protocol knows none."""
+        assert self.database.groups is not None
+        return {str(group): np.flatnonzero(self.database.groups == group) for group in np.unique(self.database.groups)}
 
     def fingerprint(self) -> str:
         """Changes with any name, order, position or file size."""
@@ -68,9 +91,10 @@ class Domain:
         return digest.hexdigest()
 
     def extent_km(self) -> tuple[float, float]:
-        """Width and height of the area that all positions span, in km."""
+        """Two sides of the smallest box around all positions, in km: width and height of a map in one UTM zone."""
         xy = np.concatenate([self.database.xy, self.queries.xy])
-        width, height = np.ptp(xy, axis=0) / 1000
+        sides = np.ptp(xy, axis=0) / 1000
+        width, height = sides if len(sides) == 2 else np.sort(sides)[:0:-1]  # of several zones: the two longest
         return float(width), float(height)
 
 
@@ -91,6 +115,7 @@ def folder(
     queries: str = "queries",
     name: str | None = None,
     coordinates: Literal["utm", "local"] = "utm",
+    protocol: Protocol = BY_RADIUS,
 ) -> Domain:
     """Read one split of a data set in the field's layout, `path/images/<split>/{database,queries}`.
 
@@ -100,6 +125,7 @@ def folder(
         queries: Name of the folder of queries (some sets have several, such as `queries_night`).
         name: Name of the domain; by default the last part of `path`.
         coordinates: "utm", or "local" for positions in another metric frame.
+        protocol: How it is judged.
 
     Raises:
         InputError: A folder is missing or empty; the message says which of the layout's parts are there.
@@ -114,12 +140,26 @@ def folder(
             f"{' and '.join(missing)}: no such folder (expected {path}/images/{split}/{{database,{queries}}};"
             f" {have if path.is_dir() else f'{path} does not exist'})"
         )
-    database = read_places(base / "database", coordinates)
-    return Domain(
-        name=name or metric_name(path.resolve().name),
-        database=database,
-        queries=read_places(base / queries, coordinates, zone=database.zone),
-    )
+    name = name or metric_name(path.resolve().name)
+    return read_domain(name, base / "database", base / queries, coordinates, protocol)
+
+
+def read_domain(
+    name: str, database: Path, queries: Path, coordinates: Literal["utm", "local"], protocol: Protocol
+) -> Domain:
+    """Read a domain from its two folders.
+
+    Args:
+        name: Of the domain.
+        database: Folder of the database.
+        queries: Folder of the queries.
+        coordinates: See `folder`.
+        protocol: How it is judged; it may name some of the queries.
+    """
+    searched, asked = read_places(database, coordinates), read_places(queries, coordinates)
+    if protocol.query_list is not None:
+        asked = listed(asked, protocol.query_list)
+    return Domain(name, searched, asked, protocol)
 
 
 def has_split(path: str | Path, split: str) -> bool:
@@ -128,7 +168,13 @@ def has_split(path: str | Path, split: str) -> bool:
 
 
 def demo_city(
-    path: str | Path, split: str, queries: str = "queries", name: str | None = None, seed: int = 0, scale: int = 1
+    path: str | Path,
+    split: str,
+    queries: str = "queries",
+    name: str | None = None,
+    seed: int = 0,
+    scale: int = 1,
+    protocol: Protocol = BY_RADIUS,
 ) -> Domain:
     """The demo city, rendered into `path` first unless it is there.
 
@@ -139,7 +185,8 @@ def demo_city(
         name: Name of the domain.
         seed: The city's seed.
         scale: Number of times that the usual number of images is rendered.
+        protocol: How it is judged.
     """
     with progress_bar("rendering the demo city") as advance:
         render_demo_city(path, seed=seed, scale=scale, progress=advance)
-    return folder(path, split, queries, name)
+    return folder(path, split, queries, name, protocol=protocol)

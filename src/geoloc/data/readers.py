@@ -5,7 +5,8 @@ Two ways to give positions:
   `@UTM_east@UTM_north@zone@letter@lat@lon@pano@tile@heading@pitch@roll@height@timestamp@note@.jpg`
   (fields 1 and 2 are required; read from the base name alone, so an @ in a folder's name does no harm);
 - a table beside the folder (`database.csv` for `database/`) with a column `path` (relative to the folder) and columns
-  `east,north` (metres) or `lat,lon` (degrees), optionally `note` and `condition`.
+  `east,north` (metres, with `zone` such as 17T if there are several) or `lat,lon` (degrees), optionally `note`,
+  `condition` and `group`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import numpy as np
 
 from geoloc.data.conditions import of_note
 from geoloc.data.images import EXTENSIONS
-from geoloc.data.tables import read_table
+from geoloc.data.tables import read_table, shot_name, zone_name
 from geoloc.errors import InputError
-from geoloc.places import PlaceSet, same_zone
+from geoloc.places import PlaceSet
 
 log = logging.getLogger(__name__)
 NAME_FORMAT = "@UTM_east@UTM_north@...@.jpg"
@@ -86,14 +87,12 @@ def _counts(counter: Counter[str]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in sorted(counter.items()))
 
 
-def read_places(folder: str | Path, coordinates: Literal["utm", "local"] = "utm", zone: str | None = None) -> PlaceSet:
+def read_places(folder: str | Path, coordinates: Literal["utm", "local"] = "utm") -> PlaceSet:
     """Read a folder of images, with positions from the table beside it if there is one, else from the names.
 
     Args:
         folder: Folder of images, searched through its subfolders.
         coordinates: "utm", or "local" for any other metric frame (then the range is not checked).
-        zone: Zone that latitude and longitude of a table are expressed in, such as "17 north"; by default the zone of
-            the first row. The queries of a domain get the zone of its database.
 
     Raises:
         InputError: Nothing found, or a position is missing, unreadable or not in metres.
@@ -102,7 +101,7 @@ def read_places(folder: str | Path, coordinates: Literal["utm", "local"] = "utm"
     table = folder.with_name(folder.name + ".csv")
     names = find_images(folder)
     if table.is_file():
-        return read_table(table, folder, names, coordinates, zone)
+        return read_table(table, folder, names, coordinates)
     return _from_names(folder, names, coordinates)
 
 
@@ -116,18 +115,14 @@ def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "loc
             f"{folder}: {len(wrong)} of {len(names)} names have no position ({shown}); a name must look like"
             f" {NAME_FORMAT}, or a table {folder.name}.csv must stand beside the folder (columns path,east,north)"
         )
-    zones = sorted({zone for parts in fields if (zone := _zone(parts))}, key=len)
-    zone = zones[-1] if zones else None  # the one that says most; some names may lack the band letter, or the zone
-    if not all(same_zone(zone, other) for other in zones):
-        raise InputError(f"{folder}: images in several UTM zones ({', '.join(sorted(zones))}); split the set")
     notes = [_field(parts, 14) for parts in fields]
     return PlaceSet(
         root=folder,
         names=np.array(names),
         xy=np.array(positions, dtype=np.float64),
-        zone=zone,
+        zones=np.array([zone_name(_field(parts, 3), _field(parts, 4)) for parts in fields]),
         notes=np.array(notes),
-        shots=np.array([_shot(parts) for parts in fields]),
+        shots=np.array([shot_name(_field(parts, 7), _field(parts, 13)) for parts in fields]),
         conditions=np.array([of_note(note) for note in notes]),
         coordinates=coordinates,
     )
@@ -143,16 +138,3 @@ def _position(parts: list[str]) -> tuple[float, float] | None:
 def _field(parts: list[str], number: int) -> str:
     """Field `number` of a name split at @; the last part is the extension and no field."""
     return parts[number] if number < len(parts) - 1 else ""
-
-
-def _zone(parts: list[str]) -> str | None:
-    number, band = _field(parts, 3), _field(parts, 4)
-    if not number.isdigit():
-        return None
-    hemisphere = "" if not band else " north" if band.upper() >= "N" else " south"
-    return f"{int(number)}{hemisphere}"
-
-
-def _shot(parts: list[str]) -> str:
-    pano, time = _field(parts, 7), _field(parts, 13)
-    return f"{pano} {time}" if pano and time else ""

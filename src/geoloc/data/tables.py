@@ -1,17 +1,22 @@
-"""Positions from a table beside a folder of images: columns `path` and `east,north` (metres) or `lat,lon` (degrees)."""
+"""Positions from a table beside a folder of images: columns `path` and `east,north` (metres) or `lat,lon` (degrees).
+
+Further columns that are understood: `zone` (UTM, such as 17T; beside east,north), `note`, `condition`, `group`, and
+`pano` with `time`, which together identify an exposure.
+"""
 
 from __future__ import annotations
 
 import csv
 import logging
 import posixpath
+import re
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import utm
 
 from geoloc.data.conditions import of_cell, of_note
+from geoloc.earth import from_latlon
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
 
@@ -19,9 +24,7 @@ log = logging.getLogger(__name__)
 NEEDED = "needs columns path,east,north or path,lat,lon"
 
 
-def read_table(
-    table: Path, folder: Path, names: list[str], coordinates: Literal["utm", "local"], zone: str | None
-) -> PlaceSet:
+def read_table(table: Path, folder: Path, names: list[str], coordinates: Literal["utm", "local"]) -> PlaceSet:
     """Read the positions of a folder's images.
 
     Args:
@@ -29,7 +32,6 @@ def read_table(
         folder: Of the images.
         names: The images that are there, relative to `folder`.
         coordinates: See `geoloc.places.PlaceSet`.
-        zone: Zone that degrees are expressed in, such as "17 north"; None: that of the first row.
 
     Raises:
         InputError: A column, an image or a number is missing or wrong.
@@ -45,15 +47,18 @@ def read_table(
         xy = np.array([[float(row[key]) for key in keys] for row in rows])
     except (TypeError, ValueError) as error:
         raise InputError(f"{table}: a position is not a number ({error})") from None
+    zones = np.array([_zone(row, table) for row in rows])
     if keys == ("lat", "lon"):
-        xy, zone = _to_utm(xy, zone, table)
+        xy, zones = _to_utm(xy, table)
     return PlaceSet(
         root=folder,
         names=np.array([row["path"] for row in rows]),
         xy=xy,
-        zone=zone if keys == ("lat", "lon") else None,
+        zones=zones,
         notes=np.array([row.get("note") or "" for row in rows]),
+        shots=np.array([shot_name(row.get("pano") or "", row.get("time") or "") for row in rows]),
         conditions=np.array([_condition(row, table) for row in rows]),
+        groups=np.array([row.get("group") or "" for row in rows]),
         coordinates=coordinates,
     )
 
@@ -91,18 +96,36 @@ def _condition(row: dict[str, str], table: Path) -> str:
         raise InputError(f"{table}: the row {row['path']}: {error}") from None
 
 
-def _to_utm(latlon: np.ndarray, zone: str | None, table: Path) -> tuple[np.ndarray, str]:
-    """Latitude and longitude, (N, 2) degrees, as metres in one zone."""
+def zone_name(number: str, band: str) -> str:
+    """How `PlaceSet` calls a UTM zone; empty if the number says none.
+
+    Example:
+        >>> zone_name("17", "T"), zone_name("56", "H"), zone_name("7", ""), zone_name("", "")
+        ('17 north', '56 south', '7', '')
+    """
+    if not (number.isdigit() and 1 <= int(number) <= 60):
+        return ""
+    half = "" if not band else " north" if band.upper() >= "N" else " south"
+    return f"{int(number)}{half}"
+
+
+def shot_name(pano: str, time: str) -> str:
+    """What identifies one exposure; empty unless panorama and time are both known."""
+    return f"{pano} {time}" if pano and time else ""
+
+
+def _zone(row: dict[str, str], table: Path) -> str:
+    """The zone in the column `zone`, if there is one."""
+    text = (row.get("zone") or "").strip()
+    found = re.fullmatch(r"(\d{1,2})([C-HJ-NP-Xc-hj-np-x]?)", text)
+    name = zone_name(found[1], found[2]) if found else ""
+    if text and not name:
+        raise InputError(f"{table}: the row {row['path']}: {text!r} is no UTM zone such as 17T")
+    return name
+
+
+def _to_utm(latlon: np.ndarray, table: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Latitude and longitude, (N, 2) degrees, as metres, each in its own zone."""
     if not (np.isfinite(latlon).all() and (latlon >= [-80, -180]).all() and (latlon <= [84, 180]).all()):
         raise InputError(f"{table}: latitude must lie in -80..84 and longitude in -180..180 degrees")
-    if latlon[:, 0].min() < 0 < latlon[:, 0].max():
-        raise InputError(f"{table}: positions on both sides of the equator have no common UTM zone; split the set")
-    if zone is None:
-        _, _, number, band = utm.from_latlon(*latlon[0])
-        zone = f"{number} {'north' if band >= 'N' else 'south'}"
-    number_text, _, hemisphere = zone.partition(" ")
-    northern = hemisphere == "north" if hemisphere else latlon[0, 0] >= 0
-    east, north, _, _ = utm.from_latlon(
-        latlon[:, 0], latlon[:, 1], force_zone_number=int(number_text), force_northern=bool(northern)
-    )
-    return np.stack([east, north], axis=1), zone
+    return from_latlon(latlon)

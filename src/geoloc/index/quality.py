@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,24 +43,24 @@ def recall_against_exact(
         seed: Of the sample.
     """
     rows = _sample(len(queries), sample, seed)
-    return _compare(index.search(database, queries[rows], k), database, queries[rows])
+    found = index.search(database, queries[rows], k).distances
+    return _compare(found, Exact().search(database, queries[rows], found.shape[1]).distances)
 
 
 def recall_of(
-    predictions: Predictions, database: np.ndarray, queries: np.ndarray, sample: int = 200, seed: int = 0
+    predictions: Predictions, exact: Callable[[np.ndarray, int], Predictions], sample: int = 200, seed: int = 0
 ) -> Quality:
     """The same of predictions that an index has made of all queries; nothing is built.
 
     Args:
-        predictions: Of the Q queries, in the order in which they were found.
-        database: (N, D) float descriptors.
-        queries: (Q, D) float descriptors, at least one.
+        predictions: Of the Q queries, at least one, in the order in which they were found.
+        exact: (rows, k) -> the k nearest of these of the queries, ascending.
         sample: Queries compared, at most.
         seed: Of the sample.
     """
-    rows = _sample(len(queries), sample, seed)
-    found = Predictions(predictions.ids[rows], predictions.distances[rows], predictions.database_size)
-    return _compare(found, database, queries[rows])
+    rows = _sample(len(predictions), sample, seed)
+    k = predictions.ids.shape[1]
+    return _compare(predictions.distances[rows], exact(rows, k).distances)
 
 
 def _sample(queries: int, sample: int, seed: int) -> np.ndarray:
@@ -69,13 +70,11 @@ def _sample(queries: int, sample: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(queries, min(sample, queries), replace=False))
 
 
-def _compare(found: Predictions, database: np.ndarray, queries: np.ndarray) -> Quality:
-    """Rows are compared by their distances, so that of several equally near rows each is as good."""
-    k = found.ids.shape[1]
-    exact = Exact().search(database, queries, k)
+def _compare(found: np.ndarray, exact: np.ndarray) -> Quality:
+    """Of (n, k) distances; of several equally near rows each is as good."""
     return Quality(
-        queries=len(queries),
-        k=k,
-        r1=float((found.distances[:, 0] <= exact.distances[:, 0]).mean()),
-        rk=float((found.distances <= exact.distances[:, -1:]).mean()),
+        queries=len(found),
+        k=found.shape[1],
+        r1=float((found[:, 0] <= exact[:, 0]).mean()),
+        rk=float((found <= exact[:, -1:]).mean()),
     )

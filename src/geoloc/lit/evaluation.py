@@ -26,7 +26,7 @@ from geoloc.places import Neighbours
 from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions, Scores
 from geoloc.result import Result, complete
-from geoloc.search import check_view, evidence, find, fitted, one_each
+from geoloc.search import check_view, evidence, find, fitted_for, one_each, steps_for
 from geoloc.tuning import TuningCase, tune
 from geoloc.views.hard_resize import HardResize
 from geoloc.views.view import View
@@ -49,7 +49,7 @@ class Evaluation:
     Args:
         index: Search of the database.
         recall_values: N of Recall@N.
-        radius: Metres within which a prediction is correct.
+        radius: Metres within which a prediction is correct, unless a domain's protocol says otherwise.
         predictions: Predictions wanted for each query; never fewer than the largest recall value.
         folder: Where descriptors lie meanwhile.
         slices: Whence the conditions by which test domains are scored in slices: the "note" (or the table) that came
@@ -147,22 +147,23 @@ class Evaluation:
         start = time.perf_counter()
         descriptors = Descriptors(item.store.vectors, len(domain.database))
         path = item.store.path.with_suffix(f".{self.index.name}") if keep else None
-        index = fitted(self.index, descriptors.database, path, self.model, self.trainer.is_global_zero)
+        index = fitted_for(domain, self.index, descriptors.database, path, self.model, self.trainer.is_global_zero)
         seconds = {"extract": item.seconds}
         if self.index.approximate:
             seconds["index"] = time.perf_counter() - start
-        steps = self.steps if self.stage == "test" else []
+        steps = steps_for(domain, self.steps) if self.stage == "test" else []
         shown = self.trainer.is_global_zero
         found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k, shown)
-        positives = domain.positives(self.radius)
+        radius = domain.radius_m(self.radius)
+        positives = domain.positives(radius)
         result = Result(
             domain,
             positives,
             self._gathered(found.final, queries),
-            self._score(found.final, positives, own),
+            self._score(found.final, positives, own, radius),
             seconds | found.seconds,
             raw=self._gathered(found.raw, queries) if steps else None,
-            raw_scores=self._score(found.raw, positives, own) if steps else None,
+            raw_scores=self._score(found.raw, positives, own, radius) if steps else None,
             index={} if found.quality is None else asdict(found.quality),
             protocol=self.protocol,
         )
@@ -171,7 +172,7 @@ class Evaluation:
         sliced = self.slices != "none"
         return complete(self._conditions(result, own) if sliced else result, self.recall_values, sliced)
 
-    def _score(self, found: Predictions, positives: Neighbours, own: np.ndarray) -> Scores:
+    def _score(self, found: Predictions, positives: Neighbours, own: np.ndarray, radius: float) -> Scores:
         """Recalls over the queries of all processes, from the predictions of this one's."""
         metric = RecallAtN(self.recall_values).to(self.trainer.strategy.root_device)
         hits = hits_at_n(found.ids, positives.select(own), self.recall_values)
@@ -183,7 +184,7 @@ class Evaluation:
             int(counts["answerable"]),
             self.recall_values,
             found.database_size,
-            self.radius,
+            radius,
         )
 
     def _case(self, item: _Open, result: Result) -> TuningCase:

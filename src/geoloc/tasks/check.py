@@ -12,8 +12,8 @@ from geoloc.data.augment.tuples import Augment
 from geoloc.data.domains import Domain
 from geoloc.data.images import read_image
 from geoloc.report.figures import contact_sheet
-from geoloc.tasks import build
 from geoloc.tasks.job import Job
+from geoloc.tasks.reading import read_domains
 from geoloc.tasks.results import write_status
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ ROLES = ("query", "positive", "negative")
 
 def do(job: Job) -> None:
     """Run the task; the counts are in the log, the pictures in augmentation.jpg."""
-    domains = build.read_domains(job, ("train", "val", "test"))
+    domains = read_domains(job, ("train", "val", "test"))
     augment = job.make(job.cfg["aug"])
     if augment is None:
         log.info("aug=none: train queries stay as they are; such as aug=night shows what it makes of them")

@@ -116,9 +116,10 @@ def domain_facts(result: Result) -> dict[str, Any]:
 
 
 def place_facts(domain: Domain) -> dict[str, Any]:
-    """Where the photos of a domain are, so that later tasks find them."""
+    """Where the photos of a domain are and how it is judged, so that later tasks find both."""
     folders = {side: str(getattr(domain, side).root.resolve()) for side in ("database", "queries")}
-    return {"folders": folders, "coordinates": domain.database.coordinates}
+    coordinates = "local" if domain.database.coordinates == "local" else "utm"
+    return {"folders": folders, "coordinates": coordinates, "protocol": domain.protocol.facts()}
 
 
 def described_facts(domain: Domain) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from geoloc.data.domains import Domain
-from geoloc.data.readers import read_places
+from geoloc.data.domains import Domain, read_domain
+from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.predictions import read_predictions
@@ -46,13 +46,12 @@ class SavedRun:
         Raises:
             InputError: The photos are gone, or are not those of the run any more.
         """
-        coordinates = facts.get("coordinates", "utm")
-        database = read_places(facts["folders"]["database"], coordinates)
-        queries = read_places(facts["folders"]["queries"], coordinates, zone=database.zone)
-        domain = Domain(name, database, queries)
+        database, queries = (Path(facts["folders"][side]) for side in ("database", "queries"))
+        protocol = Protocol(**facts.get("protocol", {}))
+        domain = read_domain(name, database, queries, facts.get("coordinates", "utm"), protocol)
         if domain.fingerprint() != fingerprint:
             raise InputError(
-                f"{name}: photos in {database.root} or {queries.root} have changed since {self.folder} was written;"
+                f"{name}: photos in {database} or {queries} have changed since {self.folder} was written;"
                 " run task=test again"
             )
         return domain

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions
 from geoloc.report.page import write_page
 from geoloc.result import Result, complete, scores_of
-from geoloc.search import Found, check_chain, check_view, evidence, find, fitted, post_process
+from geoloc.search import Found, check_chain, check_view, evidence, find, fitted_for, post_process, steps_for
 from geoloc.tasks import build
 from geoloc.tasks.job import Job
+from geoloc.tasks.reading import NOT_BY_RADIUS
 from geoloc.tasks.results import print_table, write_results
 from geoloc.tasks.saved import SavedRun, open_run
 from geoloc.tuning import TuningCase, tunable, tune, until_tuned
@@ -56,8 +57,9 @@ def do(job: Job) -> float:
 
 
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
-    domain, ns = run.domain(name), _ns(run, job)
-    radius = _radius(run, job, name)
+    ns = _ns(run, job)
+    domain, radius = _judged(run, job, run.domain(name))
+    steps = steps_for(domain, steps)
     vectors = run.descriptors(name)
     protocol = run.results["protocol"]
     if vectors is None:
@@ -69,7 +71,7 @@ def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
         index = job.make(job.cfg["index"])
         descriptors = Descriptors(vectors, len(domain.database))
         path = run.folder / "descriptors" / f"{name}.{index.name}"
-        built = fitted(index, descriptors.database, path, run.results["model"].get("digest", ""))
+        built = fitted_for(domain, index, descriptors.database, path, run.results["model"].get("digest", ""))
         own = np.arange(len(domain.queries))
         saved = 0 if "saved_predictions" in job.typed else run.candidates(name)
         k = max(*ns, saved or job.cfg["saved_predictions"])
@@ -129,7 +131,8 @@ def _tune(run: SavedRun, job: Job, steps: list[Step]) -> tuple[dict[str, dict[st
         )
     cases, results = [], {}
     for domain in domains:
-        predictions, radius = run.val_predictions(domain), _radius(run, job, next(iter(run.results["domains"])))
+        predictions = run.val_predictions(domain)
+        domain, radius = _judged(run, job, domain)
         positives = domain.positives(radius)
         known = evidence(domain, np.arange(len(domain.queries)), None, None)
         cases.append(TuningCase(domain.name, predictions, known, positives))
@@ -169,12 +172,15 @@ def _monitored(run: SavedRun, job: Job) -> int:
     raise InputError(f"monitor: {job.cfg['monitor']} needs {n} among recall_values, which are {ns} here")
 
 
-def _radius(run: SavedRun, job: Job, name: str) -> float:
-    """As typed, else that of the run."""
-    typed = {"radius", "radius.eval"} & job.typed
-    return float(
-        job.cfg["radius"]["eval"] if typed else run.results["domains"][name].get("radius_m", job.cfg["radius"]["eval"])
-    )
+def _judged(run: SavedRun, job: Job, domain: Domain) -> tuple[Domain, float]:
+    """The domain under the radius that is typed, else under that of the run; and that radius in metres."""
+    radius = float(job.cfg["radius"]["eval"])
+    if {"radius", "radius.eval"} & job.typed:
+        if domain.protocol.frames is None:
+            return replace(domain, protocol=replace(domain.protocol, radius=radius)), radius
+        log.warning(NOT_BY_RADIUS, domain.name, domain.protocol.frames)
+    was = run.results["domains"].get(domain.name, {}).get("radius_m", radius)
+    return domain, domain.radius_m(was)
 
 
 def _ns(run: SavedRun, job: Job) -> list[int]:

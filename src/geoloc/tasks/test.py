@@ -17,6 +17,7 @@ from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
+from geoloc.tasks.reading import read_domains
 from geoloc.tasks.results import describe_model, model_facts, write_status
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def prepare(job: Job) -> Prepared:
     net = build.network(job)
     # Whitening is fitted on train images; else a test needs none.
     stages = (("train",) if whitening["_target_"] else ()) + build.tested_stages(job)
-    domains = build.read_domains(job, stages)
+    domains = read_domains(job, stages)
     if not domains["test"]:
         raise InputError(f"task={task}: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
     build.check_tuning(job, domains)

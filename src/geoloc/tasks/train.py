@@ -22,6 +22,7 @@ from geoloc.net import DescriptorNet
 from geoloc.tasks import build
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
+from geoloc.tasks.reading import read_domains
 from geoloc.tasks.results import describe_model, model_facts, read_results, write_status
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def do(job: Job) -> float:
             raise InputError(f"freeze_batch_norm: {type(net.backbone).__name__} does not derive from geoloc's Backbone")
         net.backbone.fixed_statistics = True
     parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
-    domains = build.read_domains(job, ("train", "val", "test"))
+    domains = read_domains(job, ("train", "val", "test"))
     build.check_tuning(job, domains)
     if net.whitening is not None:
         log.warning(

@@ -1,0 +1,139 @@
+"""The domains that a config names, and what is to be said of each before anything is computed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from geoloc.data.domains import Domain, folder, has_split, metric_name
+from geoloc.data.overlap import same_photo
+from geoloc.data.protocols import Protocol
+from geoloc.errors import InputError
+from geoloc.places import Neighbours
+from geoloc.tasks.job import Job
+
+log = logging.getLogger(__name__)
+NOT_BY_RADIUS = "%s: radius.eval changes nothing, since its protocol is judged by frames (at most %d away)"
+
+
+def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
+    """Read the domains of the given stages ("train", "val", "test").
+
+    Raises:
+        InputError: With a line for each domain that cannot be used.
+    """
+    problems: list[str] = []
+    domains: dict[str, list[Domain]] = {}
+    for stage in stages:
+        domains[stage] = []
+        for make in _sources(job, stage):
+            try:
+                domain = make()
+                if stage == "train":
+                    _describe(domain, job.cfg["radius"]["positive"])
+                else:
+                    _check_truth(job, domain)
+                domains[stage].append(domain)
+            except InputError as error:
+                problems += [f"{stage}: {line}" for line in error.problems]
+        names = [domain.name for domain in domains[stage]]
+        problems += [f"{stage}: two domains are called {name}" for name in sorted(names) if names.count(name) > 1]
+    if problems:
+        raise InputError(*dict.fromkeys(problems))
+    return domains
+
+
+def _sources(job: Job, stage: str) -> list[Any]:
+    """One function a domain of this stage; calling it reads the domain."""
+    cfg = job.cfg
+    if stage == "train":
+        return [lambda: job.make(cfg["data"]["train"])]
+    protocol = Protocol(cfg["radius"]["eval"], groups=cfg["groups"])
+    folders = cfg["test_folders"] if stage == "test" else [cfg["val_folder"]] if cfg["val_folder"] else None
+    if folders:
+        names = _folder_names(folders)
+        return [
+            lambda path=path, name=name: folder(path, stage, cfg["queries_folder"], name, cfg["coordinates"], protocol)
+            for path, name in zip(folders, names, strict=True)
+        ]
+    if cfg[stage]:
+        return [lambda node=node: job.make(node) for node in cfg[stage].values()]
+    path = cfg["data"].get("path")
+    if path and has_split(path, stage):
+        return [lambda: job.make({**cfg["data"]["train"], "split": stage})]
+    return []
+
+
+def _folder_names(folders: list[str]) -> list[str]:
+    """The last part of each path; with the part before it, and then a number, where folders would share a name."""
+    parts = [Path(path).resolve().parts for path in folders]
+    short = [metric_name(each[-1]) for each in parts]
+    long = [
+        own if short.count(own) == 1 else metric_name("_".join(each[-2:]))
+        for own, each in zip(short, parts, strict=True)
+    ]
+    return [own if long.count(own) == 1 else f"{own}_{1 + long[:number].count(own)}" for number, own in enumerate(long)]
+
+
+def _describe(domain: Domain, radius: float) -> Neighbours:
+    """Say how much there is; returns the positives within `radius` metres."""
+    positives = domain.positives(radius)
+    width, height = domain.extent_km()
+    log.info(
+        "%s: %d database, %d queries (%d with a positive within %g m, %.1f positives each), %.2f x %.2f km",
+        domain.name,
+        len(domain.database),
+        len(domain.queries),
+        int((positives.counts > 0).sum()),
+        radius,
+        float(positives.counts.mean()),
+        width,
+        height,
+    )
+    per_query = float(positives.counts.mean())
+    if per_query > 0.5 * len(domain.database) and len(domain.database) > 1:
+        log.warning(
+            "%s: %.0f of %d database images are within %g m of an average query; are the positions metres?",
+            domain.name,
+            per_query,
+            len(domain.database),
+            radius,
+        )
+    return positives
+
+
+def _check_truth(job: Job, domain: Domain) -> None:
+    """Warn of what would flatter or spoil recall.
+
+    Raises:
+        InputError: No query can be answered, or a group is smaller than a recall value.
+    """
+    if {"radius", "radius.eval"} & job.typed and domain.protocol.frames is not None:
+        log.warning(NOT_BY_RADIUS, domain.name, domain.protocol.frames)
+    radius = domain.radius_m(job.cfg["radius"]["eval"])
+    positives = _describe(domain, radius)
+    if not positives.counts.any():
+        raise InputError(
+            f"{domain.name}: no query has a database image within radius.eval={radius:g} m, so recall means nothing;"
+            " check the positions of queries and database"
+        )
+    _check_depth(domain, job.cfg["recall_values"])
+    queries, _ = positives.pairs()
+    same = len(set(queries[same_photo(domain, positives)].tolist()))
+    if same:
+        log.warning("%s: photos of %d queries are in the database too; that inflates recall", domain.name, same)
+
+
+def _check_depth(domain: Domain, recall_values: list[int]) -> None:
+    """Warn, or refuse, where there are not as many images to find as recall asks for."""
+    sizes = {group: len(rows) for group, rows in domain.groups().items()}
+    smallest = min(sizes, key=lambda group: sizes[group])
+    beyond = [n for n in recall_values if n > sizes[smallest]]
+    if beyond and len(set(sizes.values())) > 1:
+        raise InputError(
+            f"{domain.name}: R@{beyond[0]} is asked for, and the group {smallest} has only {sizes[smallest]} database"
+            " images; set recall_values to at most that, or leave the group out"
+        )
+    if beyond:
+        log.warning("%s: R@%d counts all %d database images", domain.name, beyond[0], sizes[smallest])
