@@ -26,7 +26,7 @@ from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.whitening import fit_whitening
 from geoloc.places import PlaceSet
 from geoloc.predictions import Descriptors
-from geoloc.search import check_chain, evidence, find, fitted, one_each
+from geoloc.search import check_chain, evidence, find, one_each
 from geoloc.tuning import TuningCase, tunable, tune
 
 sys.path.append(str(Path(__file__).parent / "lit"))

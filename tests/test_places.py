@@ -45,12 +45,16 @@ def test_empty_and_repeated_names_are_refused():
 
 
 def test_select_keeps_everything_aligned():
-    some = places([[500_000, 1], [500_010, 2], [500_020, 3]], notes=np.array(["day", "", "night"]), zone="17 north")
+    some = places([[500_000, 1], [500_010, 2], [500_020, 3]], notes=np.array(["day", "", "night"]))
     picked = some.select(np.array([2, 0]))
     assert picked.names.tolist() == ["2.jpg", "0.jpg"]
     assert picked.xy.tolist() == [[500_020, 3], [500_000, 1]]
     assert picked.notes.tolist() == ["night", "day"]
-    assert picked.zone == "17 north"
+    zoned = places([[500_000, 1], [500_010, 2]], zones=np.array(["17 north", "18 north"]), groups=np.array(["a", "b"]))
+    assert (zoned.select(np.array([1])).zones.tolist(), zoned.select(np.array([1])).groups.tolist()) == (
+        ["18 north"],
+        ["b"],
+    )
 
 
 def test_positives_by_hand():

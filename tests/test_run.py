@@ -72,7 +72,7 @@ def test_predictions_agree_with_the_recalls(trained):
 
 
 # What a domain's entry has beside the scores, which its slices have too.
-RESULT_ALONE = ("bootstrap95", "coordinates", "folders", "meters", "seconds", "slices")
+RESULT_ALONE = ("bootstrap95", "coordinates", "folders", "meters", "protocol", "seconds", "slices")
 
 
 def test_recalls_by_condition(trained, mini_city, tmp_path):

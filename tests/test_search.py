@@ -11,9 +11,10 @@ from geoloc.errors import InputError
 from geoloc.index.exact import Exact
 from geoloc.index.faiss_flat import FaissFlat
 from geoloc.index.faiss_hnsw import FaissHnsw
+from geoloc.index.fitting import fitted
 from geoloc.postprocess.alpha_qe import AlphaQE
 from geoloc.postprocess.geo_dbscan import GeoDBSCAN
-from geoloc.search import BLOCK, check_chain, check_view, crop_rows, fitted, one_each
+from geoloc.search import BLOCK, check_chain, check_view, crop_rows, one_each
 from geoloc.views.five_crops import FiveCrops
 from geoloc.views.hard_resize import HardResize
 from geoloc.views.maj_voting import MajVoting

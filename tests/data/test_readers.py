@@ -9,6 +9,7 @@ from mini import name_of, write_image, write_side
 from geoloc.data.domains import folder, metric_name
 from geoloc.data.readers import find_images, read_places
 from geoloc.errors import InputError
+from geoloc.places import together
 
 
 @pytest.mark.parametrize("parent", ["user@host", "città 北京/my photos"])
@@ -65,21 +66,34 @@ def test_an_empty_folder_is_an_error_that_names_it(tmp_path):
 def test_all_fields_of_a_name(tmp_path):
     write_image(tmp_path / name_of(500_000, tag="pano7", note="night", time="20240101_220000"), 0)
     places = read_places(tmp_path)
-    assert (places.zone, places.notes[0], places.shots[0]) == ("17 north", "night", "pano7 20240101_220000")
+    assert (places.zones[0], places.notes[0], places.shots[0]) == ("17 north", "night", "pano7 20240101_220000")
 
 
-def test_several_zones_in_one_folder_are_refused(tmp_path):
-    write_image(tmp_path / "@0500000.00@5700000.00@30@U@.jpg", 0)
-    write_image(tmp_path / "@0500000.00@5700000.00@31@U@.jpg", 0)
-    with pytest.raises(InputError, match="several UTM zones"):
-        read_places(tmp_path)
-
-
-def test_database_and_queries_in_different_zones_are_refused(tmp_path):
+def test_equal_numbers_of_two_zones_are_far_apart(tmp_path):
+    """The middles of zones 30 and 31 at this latitude: 6 degrees of longitude, some 415 km."""
     write_image(tmp_path / "images/test/database/@0500000.00@5700000.00@30@U@.jpg", 0)
-    write_image(tmp_path / "images/test/queries/@0500000.00@5700000.00@31@U@.jpg", 0)
-    with pytest.raises(InputError, match="different UTM zones"):
-        folder(tmp_path)
+    write_image(tmp_path / "images/test/database/@0500000.00@5700000.00@31@U@.jpg", 0)
+    write_image(tmp_path / "images/test/queries/@0500003.00@5700004.00@31@U@.jpg", 0)
+    domain = folder(tmp_path)
+    assert domain.positives(25).of(0).tolist() == [1]
+    apart = np.linalg.norm(domain.database.xy - domain.queries.xy, axis=1)
+    assert apart == pytest.approx([415_000, 5], abs=1000)
+    assert apart[1] == pytest.approx(5, abs=1e-6)
+    assert domain.extent_km()[0] > 300
+
+
+def test_a_row_of_a_table_names_its_zone(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        write_image(tmp_path / "database" / name, 0)
+    table = tmp_path / "database.csv"
+    table.write_text("path,east,north,zone,group,pano,time\na.jpg,500000,1,56H,oslo,p1,2024\nb.jpg,500000,1,,,p2,\n")
+    places = read_places(tmp_path / "database")
+    assert places.zones.tolist() == ["56 south", ""]
+    assert places.groups.tolist() == ["oslo", ""]
+    assert places.shots.tolist() == ["p1 2024", ""]
+    table.write_text("path,east,north,zone\na.jpg,500000,1,99H\n")
+    with pytest.raises(InputError, match=r"the row a\.jpg: '99H' is no UTM zone such as 17T"):
+        read_places(tmp_path / "database")
 
 
 def test_table_in_metres(tmp_path):
@@ -92,14 +106,14 @@ def test_table_in_metres(tmp_path):
     assert places.notes.tolist() == ["", "day"]
 
 
-def test_table_in_degrees_uses_the_zone_of_the_database(tmp_path):
-    # Longitude 6 E is the border of zones 31 and 32: the query just east of it must be measured in zone 31.
+def test_tables_in_degrees_on_both_sides_of_a_border(tmp_path):
+    # Longitude 6 E is the border of zones 31 and 32.
     write_image(tmp_path / "images/test/database/a.jpg", 0)
     write_image(tmp_path / "images/test/queries/a.jpg", 0)
     (tmp_path / "images/test/database.csv").write_text("path,lat,lon\na.jpg,45.0,5.9999\n")
     (tmp_path / "images/test/queries.csv").write_text("path,lat,lon\na.jpg,45.0,6.0001\n")
     domain = folder(tmp_path)
-    assert domain.queries.zone == domain.database.zone == "31 north"
+    assert (domain.queries.zones.tolist(), domain.database.zones.tolist()) == (["32 north"], ["31 north"])
     # 0.0002 degrees of longitude at latitude 45: 0.0002 * 111320 * cos(45 deg) = 15.74 m.
     assert np.linalg.norm(domain.queries.xy - domain.database.xy) == pytest.approx(15.75, abs=0.05)
 
@@ -118,10 +132,15 @@ def test_zones_that_say_no_hemisphere_fit_those_that_do(tmp_path):
 def test_names_without_a_zone_fit_those_with_one(tmp_path):
     for east, zone in ((500_000, "@17@T"), (500_010, "@17@"), (500_020, "@@")):
         write_image(tmp_path / f"@{east}@4000000{zone}@.jpg", 0)
-    assert read_places(tmp_path).zone == "17 north"
+    assert sorted(read_places(tmp_path).zones.tolist()) == ["", "17", "17 north"]
+    places = read_places(tmp_path)
+    assert together(places, places)[0] is places  # nothing says that they lie in several
     write_image(tmp_path / "@500030@4000000@17@G@.jpg", 0)
-    with pytest.raises(InputError, match=r"several UTM zones \(17, 17 north, 17 south\)"):
-        read_places(tmp_path)
+    with pytest.raises(InputError, match=r"several UTM zones \(17, 17 north, 17 south\), and 2 do not say in which"):
+        together(read_places(tmp_path), places)
+    (tmp_path / "@500020@4000000@@@.jpg").unlink()
+    with pytest.raises(InputError, match=r"17 may be either; field 4 of a name, the band letter, says it"):
+        together(read_places(tmp_path), read_places(tmp_path))
 
 
 def test_a_name_that_no_table_can_hold_is_refused(tmp_path):
@@ -136,10 +155,9 @@ def test_a_name_that_no_table_can_hold_is_refused(tmp_path):
     [
         ("path,east,north\n0.jpg,500000,25,4000000,10\n", r"the row 0\.jpg,500000,25\.\.\. has not as many cells"),
         ("path,east,north\n0.jpg,500000\n", r"the row 0\.jpg,500000\.\.\. has not as many cells as the header"),
-        ("path,lat,lon\n0.jpg,1,7\n1.jpg,-1,7\n", "on both sides of the equator have no common UTM zone"),
     ],
 )
-def test_decimal_commas_short_rows_and_the_equator(tmp_path, table, message):
+def test_decimal_commas_and_short_rows(tmp_path, table, message):
     for name in ("0.jpg", "1.jpg"):
         write_image(tmp_path / "database" / name, 0)
     (tmp_path / "database.csv").write_text(table)
