@@ -22,6 +22,7 @@ from geoloc.data.domains import Domain
 from geoloc.data.domains import folder as domain_in
 from geoloc.errors import InputError
 from geoloc.index.exact import Exact
+from geoloc.index.fitting import fitted
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.whitening import fit_whitening
 from geoloc.places import PlaceSet

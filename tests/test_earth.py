@@ -43,16 +43,8 @@ def vincenty(one, other):
     k = cos2 * (A**2 - B**2) / B**2
     big = 1 + k / 16384 * (4096 + k * (k * (320 - 175 * k) - 768))
     small = k / 1024 * (256 + k * (k * (74 - 47 * k) - 128))
-    correction = (
-        small
-        * sin_sigma
-        * (
-            middle
-            + small
-            / 4
-            * (cos_sigma * (2 * middle**2 - 1) - small / 6 * middle * (4 * sin_sigma**2 - 3) * (4 * middle**2 - 3))
-        )
-    )
+    third = small / 6 * middle * (4 * sin_sigma**2 - 3) * (4 * middle**2 - 3)
+    correction = small * sin_sigma * (middle + small / 4 * (cos_sigma * (2 * middle**2 - 1) - third))
     return B * big * (sigma - correction)
 
 
