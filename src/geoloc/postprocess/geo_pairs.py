@@ -22,15 +22,14 @@ def squared_distances(xy: np.ndarray) -> np.ndarray:
     """Squared distances between all candidates of each query; roots take longer than all the rest.
 
     Args:
-        xy: (Q, c, 2) float64 positions in metres.
+        xy: (Q, c, 2) float64 positions in metres, or (Q, c, 3) where a domain has several zones.
 
     Returns:
         (Q, c, c) float64 square metres, symmetric to the last digit.
     """
-    x, y = xy[..., 0], xy[..., 1]
-    squares = x[:, :, None] - x[:, None, :]
-    squares *= squares
-    dy = y[:, :, None] - y[:, None, :]
-    dy *= dy
-    squares += dy
+    squares = np.zeros((*xy.shape[:2], xy.shape[1]))
+    for axis in range(xy.shape[2]):
+        apart = xy[:, :, None, axis] - xy[:, None, :, axis]
+        apart *= apart
+        squares += apart
     return squares
