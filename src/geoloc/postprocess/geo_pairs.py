@@ -27,9 +27,14 @@ def squared_distances(xy: np.ndarray) -> np.ndarray:
     Returns:
         (Q, c, c) float64 square metres, symmetric to the last digit.
     """
-    squares = np.zeros((*xy.shape[:2], xy.shape[1]))
-    for axis in range(xy.shape[2]):
-        apart = xy[:, :, None, axis] - xy[:, None, :, axis]
-        apart *= apart
-        squares += apart
+    squares = _along(xy[..., 0])
+    for axis in range(1, xy.shape[2]):
+        squares += _along(xy[..., axis])
     return squares
+
+
+def _along(x: np.ndarray) -> np.ndarray:
+    """(Q, c, c) squared differences of (Q, c) coordinates."""
+    apart = x[:, :, None] - x[:, None, :]
+    apart *= apart
+    return apart
