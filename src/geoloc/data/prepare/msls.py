@@ -24,7 +24,6 @@ HOW = (
     " the patches into one folder RAW, so that it holds train_val/CITY/{query,database}/{images,raw.csv,...}."
 )
 CITIES = {
-    # fmt: off
     "train": [
         "amman",
         "amsterdam",
@@ -49,7 +48,6 @@ CITIES = {
         "trondheim",
         "zurich",
     ],
-    # fmt: on
     "val": ["cph", "sf"],
     "test": ["athens", "bengaluru", "buenosaires", "kampala", "miami", "stockholm"],
 }

@@ -46,7 +46,7 @@ class Frames:
         heading = float(self.heading[row])
         light = "night" if self.night[row] else "day"
         return Photo(
-            self.folder / "images" / f"{cells['key']}.jpg",
+            self.folder / f"images/{cells['key']}.jpg",
             east,
             north,
             zone=f"{zone}{utm.latitude_to_zone_letter(lat)}",

@@ -15,6 +15,7 @@ HOW = (
     "Unpack tokyo_xs.zip of the course (github.com/gmberton/Simple_VPR_codebase links it); RAW is its folder tokyo_xs"
     " with test/{database,queries}, with or without images/ above it."
 )
+PUBLISHED = {"test/database": 12_771, "test/queries": 315}
 
 
 def plan(raw: Path) -> Plan:
@@ -26,4 +27,4 @@ def plan(raw: Path) -> Plan:
     Raises:
         InputError: The folders are others, or a name has no position.
     """
-    return replace(layout.plan(raw, "tokyo_xs"), published={"test/database": 12_771, "test/queries": 315})
+    return replace(layout.plan(raw, "tokyo_xs"), published=PUBLISHED)
