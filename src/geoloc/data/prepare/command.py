@@ -131,6 +131,8 @@ def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
     names = list(inspect.signature(module.plan).parameters)[1:]
     plan: Plan = module.plan(given.raw, **{name: getattr(given, name) for name in names})
     folder = given.out or Path(os.environ.get("DATASETS_FOLDER", "datasets")) / plan.name
+    if folder.resolve() == given.raw.resolve():
+        folder = given.raw  # spelled as in the plan, which tells by that what lies in its place already
     with progress_bar(f"preparing {plan.name}") as advance:
         summary = write(plan, folder, given.copy, advance)
     if given.checksums:

@@ -33,6 +33,7 @@ class Photo:
         subfolder: Below the side's folder, such as a city.
         shorter: Pixels that the shorter side is shrunk to, if it is longer; None: as it is.
         jpeg: Stored anew as JPEG (any photo that is shrunk is).
+        path: Below the side's folder, of a photo whose name is in the layout already; empty: made of the fields above.
     """
 
     source: Path
@@ -52,6 +53,7 @@ class Photo:
     subfolder: str = ""
     shorter: int | None = None
     jpeg: bool = False
+    path: str = ""
 
     @property
     def converted(self) -> bool:
@@ -85,6 +87,8 @@ def relative_path(photo: Photo) -> str:
         >>> relative_path(Photo(Path("a.JPG"), 584000.5, 4476000, "17T", 40.43, -80.01, pano="a/b", heading=90))
         '@0584000.50@4476000.00@17@T@040.43000@-080.01000@a-b@@090@@@@@@.jpg'
     """
+    if photo.path:
+        return photo.path
     number, letter = _split_zone(photo.zone)
     lat, lon = photo.lat, photo.lon
     if (lat is None or lon is None) and letter:

@@ -59,7 +59,8 @@ def write(
 
     Args:
         plan: What it will be.
-        folder: Of the data set, `ROOT/NAME`; made if needed, continued if an earlier call was interrupted.
+        folder: Of the data set, `ROOT/NAME`; made if needed, continued if an earlier call was interrupted. If it is the
+            raw set itself, with every photo where it is to go, only the record is written.
         copy: Copy files instead of linking them.
         progress: Told (done, total) after each photo.
 
@@ -67,12 +68,13 @@ def write(
         InputError: A photo is missing, two would get the same name, or the folder holds something else.
     """
     targets = _targets(plan, folder)
-    _claim(plan, folder)
+    in_place = _in_place(targets)
+    _claim(plan, folder, in_place)
     ways: Counter[str] = Counter()
     for done, (target, photo) in enumerate(targets.items(), 1):
         ways[_place(photo, target, copy)] += 1
         progress(done, len(targets))
-    strangers = _strangers(folder, targets)
+    strangers = [] if in_place else _strangers(folder, targets)
     if strangers:
         raise InputError(
             f"{folder}: {len(strangers)} photos there are not of {plan.name} ({', '.join(strangers[:3])}); remove them,"
@@ -104,10 +106,21 @@ def _targets(plan: Plan, folder: Path) -> dict[Path, Photo]:
     return targets
 
 
-def _claim(plan: Plan, folder: Path) -> None:
+def _in_place(targets: dict[Path, Photo]) -> bool:
+    """Whether the raw set is the prepared one: every photo lies where it is to go."""
+    there = sum(target == photo.source for target, photo in targets.items())
+    if 0 < there < len(targets):
+        target, source = next((target, photo.source) for target, photo in targets.items() if target != photo.source)
+        raise InputError(
+            f"{source.parent}: must be {target.parent} in a prepared set; rename it, or name another folder with --out"
+        )
+    return there > 0
+
+
+def _claim(plan: Plan, folder: Path, in_place: bool) -> None:
     """Note in the folder what it is going to be."""
     record = read_json(folder / RECORD)
-    if not record and (folder / "images").exists():
+    if not record and not in_place and (folder / "images").exists():
         raise InputError(f"{folder}: holds images that were not prepared here; name another folder with --out")
     wanted = {"set": plan.name, "options": plan.options}
     there = {key: record.get(key) for key in wanted}
