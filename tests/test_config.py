@@ -254,3 +254,10 @@ def test_the_word_is_the_folder():
 
 def test_whole_numbers_may_stand_for_others_and_lists_for_tuples(composed):
     assert problems(composed("loss.margin=1", "optimizer.lr=1", "optimizer.betas=[0.5,0.9]", "radius.eval=30")) == []
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "domains"])
+def test_every_domain_states_its_protocol(composed, choice):
+    node = plain(composed(f"domains@test=[{choice}]", "radius.eval=12"))["test"][choice]
+    protocol = instantiate(node["protocol"])
+    assert (protocol.radius, protocol.frames is None) in [(12, True), (None, False)]

@@ -12,6 +12,7 @@ from geoloc.data.prepare import msls
 from geoloc.data.prepare.command import main
 from geoloc.data.prepare.msls_tables import table_positions
 from geoloc.data.prepare.write import write
+from geoloc.data.protocols import Protocol
 from geoloc.data.readers import read_places
 from geoloc.errors import InputError
 
@@ -108,6 +109,18 @@ def test_the_two_protocols_of_the_validation_cities(raw):
     assert "left out are 2 panoramas of 11 photos" in made.notes
     (line,) = [note for note in made.notes if note.startswith("val/cph")]
     assert line.startswith("val/cph: 2 database photos, 1 queries; left out are 2 queries without a database photo")
+
+
+def test_both_cities_in_one_domain(raw, tmp_path):
+    """They lie in zones 32 and 10; each query is searched in its own."""
+    write(msls.plan(raw), tmp_path / "msls")
+    domain = read_domain(tmp_path / "msls", "val", protocol=Protocol(groups="folder"))
+    assert [name.split("/")[0] for name in domain.database.names] == ["cph", "cph", "sf"]
+    near = domain.positives(25)
+    assert [near.of(query).tolist() for query in range(2)] == [[0], [2]]
+    apart = np.linalg.norm(domain.queries.xy[1] - domain.database.xy, axis=1)
+    assert apart[2] == pytest.approx(24.9, abs=0.01)
+    assert apart[0] > 8_000_000
 
 
 def test_names_say_all_that_the_tables_say(raw, tmp_path):
