@@ -67,17 +67,19 @@ def write(
         InputError: A photo is missing, two would get the same name, or the folder holds something else.
     """
     targets = _targets(plan, folder)
-    _claim(plan, folder)
-    ways: Counter[str] = Counter()
-    for done, (target, photo) in enumerate(targets.items(), 1):
-        ways[_place(photo, target, copy)] += 1
-        progress(done, len(targets))
+    _check_claim(plan, folder)
     strangers = _strangers(folder, targets)
     if strangers:
         raise InputError(
             f"{folder}: {len(strangers)} photos there are not of {plan.name} ({', '.join(strangers[:3])}); remove them,"
             " or name another folder with --out"
         )
+    folder.mkdir(parents=True, exist_ok=True)
+    _record(folder, plan, "unfinished", {})
+    ways: Counter[str] = Counter()
+    for done, (target, photo) in enumerate(targets.items(), 1):
+        ways[_place(photo, target, copy)] += 1
+        progress(done, len(targets))
     counts = {side: len(photos) for side, photos in plan.sides.items()}
     summary = Summary(folder, counts, plan.published, dict(ways), plan.notes)
     _record(folder, plan, "finished", counts)
@@ -104,8 +106,8 @@ def _targets(plan: Plan, folder: Path) -> dict[Path, Photo]:
     return targets
 
 
-def _claim(plan: Plan, folder: Path) -> None:
-    """Note in the folder what it is going to be."""
+def _check_claim(plan: Plan, folder: Path) -> None:
+    """Refuse a folder that holds, or is going to be, something else."""
     record = read_json(folder / RECORD)
     if not record and (folder / "images").exists():
         raise InputError(f"{folder}: holds images that were not prepared here; name another folder with --out")
@@ -116,8 +118,6 @@ def _claim(plan: Plan, folder: Path) -> None:
             f"{folder}: was prepared as {_words(there)}, not as {_words(wanted)}; remove it, or name another folder"
             " with --out"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    _record(folder, plan, "unfinished", {})
 
 
 def _words(record: dict[str, Any]) -> str:
@@ -177,7 +177,7 @@ def _shrunk(image: Image.Image, shorter: int | None) -> Image.Image:
 
 
 def _strangers(folder: Path, targets: dict[Path, Photo]) -> list[str]:
-    """Photos in the folder that the plan does not know."""
+    """Photos in the folder that the plan does not know; what a killed run left half made is removed."""
     found = []
     for place, _, files in os.walk(folder / "images"):
         for name in files:
