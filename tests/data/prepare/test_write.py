@@ -9,7 +9,8 @@ from matlab import contents
 from mini import write_image
 from PIL import Image
 
-from geoloc.data.prepare.plan import Photo, Plan, relative_path
+from geoloc.data.prepare.plan import Photo, Plan
+from geoloc.data.prepare.plan import relative_path as name_of
 from geoloc.data.prepare.write import write, write_checksums
 from geoloc.errors import InputError
 
@@ -24,10 +25,6 @@ def photo(raw, number, **fields):
 
 def plan_of(*queries, raw, **more):
     return Plan("toy", {"test/database": [photo(raw, 0, zone="17T")], "test/queries": list(queries)}, **more)
-
-
-def name_of(photo):
-    return relative_path(photo)
 
 
 def test_links_share_the_file_and_copies_do_not(tmp_path):
