@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: Those of the command line, without the program's name.
 
     Returns:
-        The exit code: 0 done, 1 done but the numbers are not the published ones, 2 wrong input.
+        The exit code: 0 done, 1 done but the numbers are not the published ones, 2 wrong input, or not done.
     """
     known = modules()
     parser = argparse.ArgumentParser(
@@ -63,6 +63,9 @@ def main(arguments: Sequence[str]) -> int:
         for problem in error.problems:
             sys.stderr.write(f"error: {problem}\n")
         return 2
+    except OSError as error:  # no space left, no permission, ...
+        sys.stderr.write(f"error: {error}; the same call goes on where this one ended\n")
+        return 2
     sys.stdout.write(table(summary))
     for line in summary.differences():
         sys.stderr.write(f"warning: {line}\n")
@@ -74,7 +77,6 @@ def _add(sets: Any, name: str) -> None:
     module = import_module(f"geoloc.data.prepare.{name}")
     parser = sets.add_parser(
         name,
-        help=argparse.SUPPRESS,
         description=f"{module.__doc__}\n{module.HOW}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -102,7 +102,7 @@ def relative_path(photo: Photo) -> str:
         "" if lon is None else f"{lon:010.5f}",
         _text(photo.pano),
         _text(photo.tile),
-        _degrees(photo.heading),
+        _degrees(None if photo.heading is None else round(photo.heading) % 360),
         _degrees(photo.pitch),
         "" if photo.roll is None else f"{photo.roll:g}",
         "" if photo.height is None else f"{photo.height:g}",

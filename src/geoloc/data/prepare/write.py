@@ -69,17 +69,19 @@ def write(
     """
     targets = _targets(plan, folder)
     in_place = _in_place(targets)
-    _claim(plan, folder, in_place)
-    ways: Counter[str] = Counter()
-    for done, (target, photo) in enumerate(targets.items(), 1):
-        ways[_place(photo, target, copy)] += 1
-        progress(done, len(targets))
+    _check_claim(plan, folder, in_place)
     strangers = [] if in_place else _strangers(folder, targets)
     if strangers:
         raise InputError(
             f"{folder}: {len(strangers)} photos there are not of {plan.name} ({', '.join(strangers[:3])}); remove them,"
             " or name another folder with --out"
         )
+    folder.mkdir(parents=True, exist_ok=True)
+    _record(folder, plan, "unfinished", {})
+    ways: Counter[str] = Counter()
+    for done, (target, photo) in enumerate(targets.items(), 1):
+        ways[_place(photo, target, copy)] += 1
+        progress(done, len(targets))
     counts = {side: len(photos) for side, photos in plan.sides.items()}
     summary = Summary(folder, counts, plan.published, dict(ways), plan.notes)
     _record(folder, plan, "finished", counts)
@@ -117,8 +119,8 @@ def _in_place(targets: dict[Path, Photo]) -> bool:
     return there > 0
 
 
-def _claim(plan: Plan, folder: Path, in_place: bool) -> None:
-    """Note in the folder what it is going to be."""
+def _check_claim(plan: Plan, folder: Path, in_place: bool) -> None:
+    """Refuse a folder that holds, or is going to be, something else."""
     record = read_json(folder / RECORD)
     if not record and not in_place and (folder / "images").exists():
         raise InputError(f"{folder}: holds images that were not prepared here; name another folder with --out")
@@ -129,8 +131,6 @@ def _claim(plan: Plan, folder: Path, in_place: bool) -> None:
             f"{folder}: was prepared as {_words(there)}, not as {_words(wanted)}; remove it, or name another folder"
             " with --out"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    _record(folder, plan, "unfinished", {})
 
 
 def _words(record: dict[str, Any]) -> str:
@@ -190,7 +190,7 @@ def _shrunk(image: Image.Image, shorter: int | None) -> Image.Image:
 
 
 def _strangers(folder: Path, targets: dict[Path, Photo]) -> list[str]:
-    """Photos in the folder that the plan does not know."""
+    """Photos in the folder that the plan does not know; what a killed run left half made is removed."""
     found = []
     for place, _, files in os.walk(folder / "images"):
         for name in files:
