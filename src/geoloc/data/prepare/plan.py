@@ -33,6 +33,7 @@ class Photo:
         subfolder: Below the side's folder, such as a city.
         shorter: Pixels that the shorter side is shrunk to, if it is longer; None: as it is.
         jpeg: Stored anew as JPEG (any photo that is shrunk is).
+        frame: Number of the frame, from 0, if the file is a video.
     """
 
     source: Path
@@ -52,11 +53,12 @@ class Photo:
     subfolder: str = ""
     shorter: int | None = None
     jpeg: bool = False
+    frame: int | None = None
 
     @property
     def converted(self) -> bool:
         """Whether the file is made anew instead of linked or copied."""
-        return self.jpeg or self.shorter is not None
+        return self.jpeg or self.shorter is not None or self.frame is not None
 
 
 @dataclass(frozen=True)
