@@ -178,6 +178,6 @@ def test_a_full_disk_is_one_line(toy, tmp_path, capsys, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfile", fail)
-    assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 2
+    assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.endswith("error: [Errno 28] No space left on device; the same call goes on where this one ended")

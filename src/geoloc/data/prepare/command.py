@@ -19,6 +19,7 @@ from types import ModuleType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from geoloc.data.prepare import __path__ as package
+from geoloc.data.prepare.download import Download, NetworkError, fetch
 from geoloc.data.prepare.plan import Plan
 from geoloc.data.prepare.write import Summary, write, write_checksums
 from geoloc.data.progress import progress_bar
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: Those of the command line, without the program's name.
 
     Returns:
-        The exit code: 0 done, 1 done but the numbers are not the published ones, 2 wrong input, or not done.
+        The exit code: 0 done; 1 failed, or done but the numbers are not the published ones; 2 wrong input.
     """
     known = modules()
     parser = argparse.ArgumentParser(
@@ -63,9 +64,12 @@ def main(arguments: Sequence[str]) -> int:
         for problem in error.problems:
             sys.stderr.write(f"error: {problem}\n")
         return 2
+    except NetworkError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     except OSError as error:  # no space left, no permission, ...
         sys.stderr.write(f"error: {error}; the same call goes on where this one ended\n")
-        return 2
+        return 1
     sys.stdout.write(table(summary))
     for line in summary.differences():
         sys.stderr.write(f"warning: {line}\n")
@@ -84,10 +88,19 @@ def _add(sets: Any, name: str) -> None:
     parser.add_argument("--out", type=Path, help="folder of the prepared set; by default $DATASETS_FOLDER/NAME")
     parser.add_argument("--copy", action="store_true", help="copy files where they would be hard links")
     parser.add_argument("--checksums", action="store_true", help="write SHA-256 sums of all prepared photos")
+    if _downloads(module):
+        parser.add_argument(
+            "--download", action="store_true", help="get the raw set from its publishers first, into RAW"
+        )
     hints = get_type_hints(module.plan)
     helps = _argument_helps(module)
     for parameter in list(inspect.signature(module.plan).parameters.values())[1:]:
         _add_option(parser, parameter, hints[parameter.name], helps.get(parameter.name, ""))
+
+
+def _downloads(module: ModuleType) -> Sequence[Download]:
+    """What can be had of a set without a form; nothing if it says nothing."""
+    return getattr(module, "DOWNLOADS", ())
 
 
 def _add_option(parser: argparse.ArgumentParser, parameter: inspect.Parameter, hint: Any, text: str) -> None:
@@ -128,8 +141,11 @@ def _argument_helps(module: ModuleType) -> dict[str, str]:
 
 
 def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
+    if getattr(given, "download", False):
+        fetch(_downloads(module), given.raw, module.HOW, tell=lambda line: print(line, flush=True))
     if not given.raw.exists():
-        raise InputError(f"{given.raw}: no such folder or file. {module.HOW}")
+        way = " Or let --download get it." if _downloads(module) else ""
+        raise InputError(f"{given.raw}: no such folder or file. {module.HOW}{way}")
     names = list(inspect.signature(module.plan).parameters)[1:]
     plan: Plan = module.plan(given.raw, **{name: getattr(given, name) for name in names})
     folder = given.out or Path(os.environ.get("DATASETS_FOLDER", "datasets")) / plan.name

@@ -34,6 +34,7 @@ class Photo:
         shorter: Pixels that the shorter side is shrunk to, if it is longer; None: as it is.
         jpeg: Stored anew as JPEG (any photo that is shrunk is).
         path: Below the side's folder, of a photo whose name is in the layout already; empty: made of the fields above.
+        frame: Number of the frame, from 0, if the file is a video.
     """
 
     source: Path
@@ -54,11 +55,12 @@ class Photo:
     shorter: int | None = None
     jpeg: bool = False
     path: str = ""
+    frame: int | None = None
 
     @property
     def converted(self) -> bool:
         """Whether the file is made anew instead of linked or copied."""
-        return self.jpeg or self.shorter is not None
+        return self.jpeg or self.shorter is not None or self.frame is not None
 
 
 @dataclass(frozen=True)

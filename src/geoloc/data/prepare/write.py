@@ -16,6 +16,7 @@ from PIL import Image
 
 from geoloc.data.images import read_image
 from geoloc.data.prepare.plan import Photo, Plan, relative_path
+from geoloc.data.prepare.video import read_frame
 from geoloc.errors import InputError
 from geoloc.textfiles import read_json, write_whole
 
@@ -167,7 +168,8 @@ def _place(photo: Photo, target: Path, copy: bool) -> str:
 def _make(photo: Photo, part: Path, copy: bool) -> str:
     part.unlink(missing_ok=True)
     if photo.converted:
-        _shrunk(read_image(photo.source), photo.shorter).save(part, "JPEG", quality=QUALITY)
+        image = read_image(photo.source) if photo.frame is None else read_frame(photo.source, photo.frame)
+        _shrunk(image, photo.shorter).save(part, "JPEG", quality=QUALITY)
         return "converted"
     source = photo.source.resolve()
     if not copy:
