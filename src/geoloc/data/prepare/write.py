@@ -72,7 +72,10 @@ def write(
     for done, (target, photo) in enumerate(targets.items(), 1):
         ways[_place(photo, target, copy)] += 1
         progress(done, len(targets))
-    strangers = _strangers(folder, targets)
+    for name, text in plan.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / name, text)
+    strangers = _strangers(folder, {*targets, *(folder / name for name in plan.files)})
     if strangers:
         raise InputError(
             f"{folder}: {len(strangers)} photos there are not of {plan.name} ({', '.join(strangers[:3])}); remove them,"
@@ -176,13 +179,13 @@ def _shrunk(image: Image.Image, shorter: int | None) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing, as Pillow always does
 
 
-def _strangers(folder: Path, targets: dict[Path, Photo]) -> list[str]:
-    """Photos in the folder that the plan does not know."""
+def _strangers(folder: Path, known: set[Path]) -> list[str]:
+    """Files among the photos that the plan does not know."""
     found = []
     for place, _, files in os.walk(folder / "images"):
         for name in files:
             path = Path(place) / name
-            if path not in targets:
+            if path not in known:
                 if name.startswith(".") and name.endswith(".part"):  # of a run that was killed
                     path.unlink()
                 else:
