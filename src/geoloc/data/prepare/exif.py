@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -34,17 +35,17 @@ def read_blocks(path: Path) -> Blocks:
     Raises:
         ValueError: The file is no image, or its block cannot be read; the message is one reason in few words.
     """
-    try:
-        with Image.open(path) as image:
+    with warnings.catch_warnings(action="ignore"):  # Pillow's say no file
+        try:
+            image = Image.open(path)
+        except Exception:  # damaged files raise many things
+            raise ValueError("no readable image") from None
+        with image:
             try:
                 exif = image.getexif()
                 return Blocks(dict(exif.get_ifd(ExifTags.IFD.Exif)), dict(exif.get_ifd(ExifTags.IFD.GPSInfo)))
-            except Exception:  # damaged blocks raise many things
+            except Exception:  # so do damaged blocks
                 raise ValueError("unreadable EXIF") from None
-    except ValueError:
-        raise
-    except Exception:  # so do damaged files
-        raise ValueError("no readable image") from None
 
 
 def position(gps: dict[int, Any]) -> tuple[float, float]:
@@ -54,8 +55,8 @@ def position(gps: dict[int, Any]) -> tuple[float, float]:
         ValueError: There is none, or none that can be believed; the message is one reason in few words.
 
     Example:
-        >>> position({1: "S", 2: (33.0, 51.0, 30.0), 3: "E", 4: (151.0, 12.0, 36.0)})
-        (-33.858333333333334, 151.21)
+        >>> position({1: "S", 2: (33.0, 51.0, 30.0), 3: "E", 4: (151.0, 12.0, 45.0)})
+        (-33.858333333333334, 151.2125)
     """
     if GPS.GPSLatitude not in gps or GPS.GPSLongitude not in gps:
         raise ValueError("no GPS position")

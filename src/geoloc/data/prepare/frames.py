@@ -62,6 +62,7 @@ def plan(
         raise InputError("--start and --fps go together")
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise InputError(f"--fps {fps:g}: must be more than 0")
+    way = read_track(track, max_gap)
     files, dropped = photos_below(raw, EXTENSIONS | HEIC)
     files.sort(key=_natural)
     if start is not None and fps is not None:
@@ -71,7 +72,7 @@ def plan(
     else:
         times, ways = _own_times(raw, files)
     frames = [(raw / file, file, time and aware(time, clock_ahead)) for file, time in zip(files, times, strict=True)]
-    shots, more, notes = on_track(frames, track, max_gap)
+    shots, more, notes = on_track(frames, way)
     ways_text = f"times of frames from {', '.join(f'{way}: {number:,}' for way, number in ways.items())}"
     options = {"track": track.name, "start": start, "fps": fps, "clock_ahead": clock_ahead or None, "max_gap": max_gap}
     return assemble(
@@ -105,28 +106,24 @@ def _own_times(folder: Path, files: Sequence[str]) -> tuple[list[datetime | None
 
 
 def on_track(
-    frames: Sequence[tuple[Path, str, datetime | None]], track: Path, max_gap: float
+    frames: Sequence[tuple[Path, str, datetime | None]], track: Track
 ) -> tuple[list[Shot], Dropped, list[str]]:
     """Give frames positions.
 
     Args:
         frames: (file, what it is called, when it was taken in UTC) of each.
-        track: GPX file.
-        max_gap: Seconds, see `plan`.
+        track: Of the receiver that was with the camera.
 
     Returns:
         The frames with positions, those without, and lines for the summary.
 
     Raises:
-        InputError: The track cannot be read, or no frame has a time within it.
+        InputError: No frame has a time within the track.
     """
-    if not (math.isfinite(max_gap) and max_gap > 0):
-        raise InputError(f"--max-gap {max_gap:g}: must be more than 0 seconds")
-    way = read_track(track)
-    notes = [f"{way.dropped:,} points of {track.name} are not used: without time or position, or a time twice"]
+    notes = [f"{track.dropped:,} points of {track.path.name} are not used: without time or position, or a time twice"]
     timed = [(path, file, time) for path, file, time in frames if time is not None]
     dropped = [(file, "no time") for _, file, time in frames if time is None]
-    places, reasons = locate(way, np.array([time.timestamp() for *_, time in timed]), max_gap)
+    places, reasons = locate(track, np.array([time.timestamp() for *_, time in timed]))
     shots = []
     for (path, file, time), place, why in zip(timed, places, reasons, strict=True):
         if why:
@@ -135,10 +132,10 @@ def on_track(
             shots.append(_shot(path, file, time, *place.tolist()))
     if timed and not shots:
         raise InputError(
-            f"{track}: has no position for any frame; the track lasts from {_span(_ends(way))}, the frames from"
+            f"{track.path}: has no position for any frame; the track lasts from {_span(_ends(track))}, the frames from"
             f" {_span([time for *_, time in timed])}, all in UTC; see --clock-ahead and --max-gap"
         )
-    return shots, dropped, notes if way.dropped else []
+    return shots, dropped, notes if track.dropped else []
 
 
 def _shot(path: Path, file: str, time: datetime, lat: float, lon: float, height: float) -> Shot:

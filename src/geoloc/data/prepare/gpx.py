@@ -20,24 +20,34 @@ class Track:
     """Points in the order of their times.
 
     Attributes:
+        path: The file.
         seconds: (N,) float64, since 1970 in UTC; strictly ascending.
         latlon: (N, 2) float64 degrees.
         heights: (N,) float64 metres; not a number where the file says none.
         dropped: Points of the file without a time or a position, or at the time of another point.
+        max_gap: Seconds; between points farther apart nothing is known.
     """
 
+    path: Path
     seconds: np.ndarray
     latlon: np.ndarray
     heights: np.ndarray
     dropped: int
+    max_gap: float
 
 
-def read_track(path: Path) -> Track:
+def read_track(path: Path, max_gap: float) -> Track:
     """Read all tracks of a GPX file (1.0 or 1.1) as one.
+
+    Args:
+        path: The file.
+        max_gap: See `Track`.
 
     Raises:
         InputError: There is no such file, it is no GPX, or has not two points with times.
     """
+    if not (math.isfinite(max_gap) and max_gap > 0):
+        raise InputError(f"--max-gap {max_gap:g}: must be more than 0 seconds")
     points = [_point(element) for element in _parse(path).iter() if element.tag.rpartition("}")[2] == "trkpt"]
     if not points:
         raise InputError(f"{path}: has no track points (trkpt)")
@@ -47,7 +57,7 @@ def read_track(path: Path) -> Track:
         raise InputError(
             f"{path}: {len(seconds)} of {len(points)} track points have a time and a position; 2 are needed"
         )
-    return Track(seconds, good[first, 1:3], good[first, 3], len(points) - len(seconds))
+    return Track(path, seconds, good[first, 1:3], good[first, 3], len(points) - len(seconds), max_gap)
 
 
 def _parse(path: Path) -> ElementTree.Element:
@@ -84,7 +94,7 @@ def _point(element: ElementTree.Element) -> tuple[float, float, float, float] | 
     return seconds, lat, lon, height
 
 
-def locate(track: Track, seconds: np.ndarray, max_gap: float) -> tuple[np.ndarray, list[str]]:
+def locate(track: Track, seconds: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Where the receiver was, linear in time between two points of the track.
 
     Degrees are as good as metres for this: for points 100 m apart the two differ by less than a millimetre.
@@ -92,7 +102,6 @@ def locate(track: Track, seconds: np.ndarray, max_gap: float) -> tuple[np.ndarra
     Args:
         track: With at least two points.
         seconds: (Q,) float64, since 1970 in UTC.
-        max_gap: Seconds; between points farther apart nothing is known.
 
     Returns:
         (Q, 3) float64 latitude, longitude and height, and for each why it is not known; "" where it is.
@@ -105,7 +114,7 @@ def locate(track: Track, seconds: np.ndarray, max_gap: float) -> tuple[np.ndarra
     places[:, 1] = (places[:, 1] + 180) % 360 - 180
     on_point = np.isin(seconds, track.seconds)
     reasons = np.full(len(seconds), "", dtype=object)
-    reasons[(gaps > max_gap) & ~on_point] = f"in a gap of the track of more than {max_gap:g} s"
+    reasons[(gaps > track.max_gap) & ~on_point] = f"in a gap of the track of more than {track.max_gap:g} s"
     reasons[seconds < track.seconds[0]] = "before the track begins"
     reasons[seconds > track.seconds[-1]] = "after the track ends"
     return places, reasons.tolist()

@@ -32,7 +32,7 @@ class Sharing:
         near: Metres. With "share" every query keeps a database photo this near; otherwise the queries without one are
             counted.
         splits: One of train, val, test for all photos, or several with their parts, such as train:60,val:20,test:20;
-            these are blocks along the longer axis of the area (east to west or north to south).
+            these are blocks along the longer axis of the area, from west to east or south to north.
         gap: Metres between such blocks, 25 or more; photos in between are left out (default: 25).
         spacing: Metres. Of photos of one side that are nearer than this and look less than 45 degrees apart (or one of
             them says no heading), the first is kept; with "share" this comes before the choice. 0 keeps all.
@@ -63,7 +63,8 @@ class Sharing:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= least):
                 raise InputError(f"--{name} {value:g}: must be {least:g} metres or more")
-        if self.gap is not None and len(self.parts()) == 1:
+        parts = self.parts()  # refuses what cannot be
+        if self.gap is not None and len(parts) == 1:
             raise InputError("--gap goes with several --splits, such as train:60,val:20,test:20")
         self.date()
 

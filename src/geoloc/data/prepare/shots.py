@@ -50,7 +50,8 @@ def named(shots: Sequence[Shot]) -> list[Shot]:
             number += 1
             pano = f"{old}+{number}"
         used.add(_plain(pano))
-        found.append(replace(shot, photo=replace(shot.photo, pano=pano)))
+        heading = None if shot.photo.heading is None else round(shot.photo.heading) % 360  # names hold whole degrees
+        found.append(replace(shot, photo=replace(shot.photo, pano=pano, heading=heading)))
     return found
 
 

@@ -119,7 +119,8 @@ def since(times: Sequence[str], date: str) -> np.ndarray:
         >>> since(["20240531_235959", "20240601", "2024", "2023", ""], "20240601").tolist()
         [0, 1, -1, 0, -1]
     """
-    date += "00000000_000000"[len(date) :]
-    first = np.array([time + "00000000_000000"[len(time) :] for time in times])
+    earliest = "00000101_000000"  # day 1 of month 1
+    date += earliest[len(date) :]
+    first = np.array([time + earliest[len(time) :] for time in times])
     last = np.array([time + "99999999_999999"[len(time) :] for time in times])
     return np.where(first >= date, 1, np.where(last < date, 0, -1))

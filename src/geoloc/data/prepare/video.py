@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from geoloc.data.prepare.frames import on_track
+from geoloc.data.prepare.gpx import read_track
 from geoloc.data.prepare.own import assemble, folder_name
 from geoloc.data.prepare.plan import Plan
 from geoloc.data.prepare.sharing import Sharing
@@ -56,10 +57,12 @@ def plan(
     if not (math.isfinite(every) and every >= 0):
         raise InputError(f"--every {every:g}: must be 0 seconds (all frames) or more")
     first = aware(of_option(start, "--start"), clock_ahead)
+    way = read_track(track, max_gap)
+    cv2 = _opencv()
     frames.mkdir(parents=True, exist_ok=True)
-    stored = list(_frames(_opencv(), raw, frames, every))
+    stored = list(_frames(cv2, raw, frames, every))
     timed = [(path, path.name, first + timedelta(seconds=second)) for path, second in stored]
-    shots, dropped, notes = on_track(timed, track, max_gap)
+    shots, dropped, notes = on_track(timed, way)
     notes = [f"{len(stored):,} frames of {raw.name} are stored in {frames}", *notes]
     options = {"track": track.name, "start": start, "every": every, "clock_ahead": clock_ahead, "max_gap": max_gap}
     texts = {key: str(value) for key, value in options.items()}
