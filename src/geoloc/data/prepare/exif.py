@@ -55,8 +55,8 @@ def position(gps: dict[int, Any]) -> tuple[float, float]:
         ValueError: There is none, or none that can be believed; the message is one reason in few words.
 
     Example:
-        >>> position({1: "S", 2: (33.0, 51.0, 30.0), 3: "E", 4: (151.0, 12.0, 45.0)})
-        (-33.858333333333334, 151.2125)
+        >>> position({1: "S", 2: (33.0, 51.0, 30.0), 3: "E", 4: (151.0, 15.0, 0.0)})
+        (-33.858333333333334, 151.25)
     """
     if GPS.GPSLatitude not in gps or GPS.GPSLongitude not in gps:
         raise ValueError("no GPS position")
