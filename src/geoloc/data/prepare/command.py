@@ -146,8 +146,6 @@ def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
     names = list(inspect.signature(module.plan).parameters)[1:]
     plan: Plan = module.plan(given.raw, **{name: _value(given, name, hints[name]) for name in names})
     folder = given.out or Path(os.environ.get("DATASETS_FOLDER", "datasets")) / plan.name
-    if folder.resolve() == given.raw.resolve():
-        raise InputError(f"{folder}: is the raw set itself; name another folder with --out")
     with progress_bar(f"preparing {plan.name}") as advance:
         summary = write(plan, folder, given.copy, advance)
     if given.checksums:

@@ -19,7 +19,7 @@ from geoloc.data.images import EXTENSIONS
 from geoloc.data.prepare import exif
 from geoloc.data.prepare.gpx import Track, locate, read_track
 from geoloc.data.prepare.heic import HEIC, is_heic
-from geoloc.data.prepare.own import assemble, folder_name
+from geoloc.data.prepare.own import assemble
 from geoloc.data.prepare.photos import others, photos_below
 from geoloc.data.prepare.plan import Photo, Plan
 from geoloc.data.prepare.positions import to_utm
@@ -76,7 +76,8 @@ def plan(
     ways_text = f"times of frames from {', '.join(f'{way}: {number:,}' for way, number in ways.items())}"
     options = {"track": track.name, "start": start, "fps": fps, "clock_ahead": clock_ahead or None, "max_gap": max_gap}
     return assemble(
-        name or folder_name(raw),
+        raw,
+        name,
         shots,
         dropped + more,
         sharing,

@@ -21,12 +21,19 @@ DATABASE, QUERIES = SIDES
 
 
 def assemble(
-    name: str, shots: Sequence[Shot], dropped: Dropped, sharing: Sharing, notes: list[str], options: dict[str, str]
+    raw: Path,
+    name: str | None,
+    shots: Sequence[Shot],
+    dropped: Dropped,
+    sharing: Sharing,
+    notes: list[str],
+    options: dict[str, str],
 ) -> Plan:
     """Share out photos and name them.
 
     Args:
-        name: Of the set.
+        raw: The raw set, a folder or a file.
+        name: Of the set; None: that of the raw set.
         shots: With or without split and role; in the order in which `thin` prefers them.
         dropped: What is left out already.
         sharing: The options.
@@ -36,6 +43,7 @@ def assemble(
     Raises:
         InputError: Nothing is left, or a split would have no database or no queries.
     """
+    name = _own_name(raw) if name is None else name
     if "/" in name or name in ("", ".", ".."):
         raise InputError(f"--name {name or '(empty)'}: must be the name of a folder")
     if not shots:
@@ -57,7 +65,7 @@ def assemble(
     if dropped:
         notes.append(f"{len(dropped):,} photos are left out: {reasons(dropped)}; {LEFT_OUT} lists them")
     files = {LEFT_OUT: csv_text(("file", "reason"), sorted(dropped))} | tables(left)
-    return Plan(name, sides, notes=notes, options={**options, **sharing.options()}, files=files)
+    return Plan(name, sides, notes=notes, options={**options, **sharing.options()}, files=files, raw=raw)
 
 
 def _into_splits(shots: list[Shot], sharing: Sharing) -> tuple[list[Shot], Dropped]:
@@ -166,7 +174,7 @@ def _places(shots: Sequence[Shot]) -> np.ndarray:
     return in_one_frame([shot.photo for shot in shots])
 
 
-def folder_name(raw: Path) -> str:
-    """The name of a set that is not given one: that of the folder, or of the file without its ending."""
+def _own_name(raw: Path) -> str:
+    """The name of a folder, or of a file without its ending."""
     path = raw.resolve()
     return path.stem if path.is_file() else path.name

@@ -13,7 +13,7 @@ from pathlib import Path
 from geoloc.data.images import EXTENSIONS
 from geoloc.data.prepare import exif
 from geoloc.data.prepare.heic import HEIC, is_heic, read_heic_too
-from geoloc.data.prepare.own import assemble, folder_name
+from geoloc.data.prepare.own import assemble
 from geoloc.data.prepare.plan import Photo, Plan
 from geoloc.data.prepare.positions import to_utm
 from geoloc.data.prepare.sharing import Sharing
@@ -48,7 +48,7 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
                 dropped.append((file, str(error)))
             advance(done, len(files))
     notes = [text.format(seen[key]) for key, text in NOTES.items() if seen[key]]
-    return assemble(name or folder_name(raw), shots, dropped, sharing, [*others(raw, files), *notes], {})
+    return assemble(raw, name, shots, dropped, sharing, [*others(raw, files), *notes], {})
 
 
 NOTES = {

@@ -18,7 +18,7 @@ import numpy as np
 from geoloc.data.conditions import of_cell
 from geoloc.data.images import EXTENSIONS
 from geoloc.data.prepare.heic import HEIC, is_heic, read_heic_too
-from geoloc.data.prepare.own import assemble, folder_name
+from geoloc.data.prepare.own import assemble
 from geoloc.data.prepare.plan import SIDES, Photo, Plan
 from geoloc.data.prepare.positions import check, to_degrees, to_utm
 from geoloc.data.prepare.sharing import SPLITS, Sharing
@@ -57,7 +57,7 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
         except (ValueError, InputError) as error:
             raise InputError(f"{raw}: the row {row['path']}: {error}") from None
     read_heic_too([shot.photo.source for shot in shots])
-    return assemble(name or folder_name(raw), shots, dropped, sharing, _zones(raw, shots), {})
+    return assemble(raw, name, shots, dropped, sharing, _zones(raw, shots), {})
 
 
 class NoPosition(Exception):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from geoloc.data.prepare.frames import on_track
 from geoloc.data.prepare.gpx import read_track
-from geoloc.data.prepare.own import assemble, folder_name
+from geoloc.data.prepare.own import assemble
 from geoloc.data.prepare.plan import Plan
 from geoloc.data.prepare.sharing import Sharing
 from geoloc.data.prepare.times import aware, of_option
@@ -66,7 +66,7 @@ def plan(
     notes = [f"{len(stored):,} frames of {raw.name} are stored in {frames}", *notes]
     options = {"track": track.name, "start": start, "every": every, "clock_ahead": clock_ahead, "max_gap": max_gap}
     texts = {key: str(value) for key, value in options.items()}
-    return assemble(name or folder_name(raw), shots, dropped, sharing, notes, texts)
+    return assemble(raw, name, shots, dropped, sharing, notes, texts)
 
 
 def _frames(cv2: Any, video: Path, folder: Path, every: float) -> Iterator[tuple[Path, float]]:

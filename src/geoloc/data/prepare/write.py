@@ -66,6 +66,8 @@ def write(
     Raises:
         InputError: A photo is missing, two would get the same name, or the folder holds something else.
     """
+    if plan.raw is not None and plan.raw.resolve() == folder.resolve():
+        raise InputError(f"{folder}: is the raw set itself; name another folder with --out")
     targets = _targets(plan, folder)
     _claim(plan, folder)
     ways: Counter[str] = Counter()
