@@ -55,3 +55,14 @@ def write_gpx(path: Path, points: Iterable[tuple[str, float, float, float]]) -> 
         f'<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>{body}</trkseg></trk></gpx>'
     )
     return path
+
+
+LAT, LON = 39.9526139, -75.1919028  # a place in zone 18S
+STEP = 0.0001  # degrees of latitude, 11.1 m
+
+
+def write_street(root: Path, number: int = 10) -> Path:
+    """Photos 11.1 m apart from south to north, named in that order."""
+    for i in range(number):
+        write_photo(root / f"IMG_{i:04d}.jpg", gps(LAT + i * STEP, LON), f"2024:06:0{i % 9 + 1} 10:00:00")
+    return root
