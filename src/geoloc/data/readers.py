@@ -29,8 +29,12 @@ log = logging.getLogger(__name__)
 NAME_FORMAT = "@UTM_east@UTM_north@...@.jpg"
 
 
-def find_images(folder: Path) -> list[str]:
+def find_images(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> list[str]:
     """Sorted relative paths (forward slashes) of all images under `folder`; links are followed, hidden files are not.
+
+    Args:
+        folder: Searched through its subfolders.
+        extensions: Endings of images, in lower case with their dots.
 
     Raises:
         InputError: The folder is missing or holds no image.
@@ -50,13 +54,13 @@ def find_images(folder: Path) -> list[str]:
         seen.add(real)
         for name in files:
             extension = Path(name).suffix.lower()
-            if extension in EXTENSIONS and not name.startswith("."):
+            if extension in extensions and not name.startswith("."):
                 found.append((Path(place) / name).relative_to(folder).as_posix())
             else:
                 ignored["hidden" if name.startswith(".") else extension or "no extension"] += 1
     _check_files(folder, found)
     if not found:
-        raise InputError(f"{folder}: no images (accepted: {' '.join(sorted(EXTENSIONS))}, in any case)")
+        raise InputError(f"{folder}: no images (accepted: {' '.join(sorted(extensions))}, in any case)")
     kinds = Counter(Path(name).suffix for name in found)
     log.info(
         "%s: %d images (%s)%s", folder, len(found), _counts(kinds), f", ignored {_counts(ignored)}" if ignored else ""

@@ -36,7 +36,7 @@ def read_table(table: Path, folder: Path, names: list[str], coordinates: Literal
     Raises:
         InputError: A column, an image or a number is missing or wrong.
     """
-    rows, keys = _rows(table)
+    rows, keys = read_rows(table)
     missing = sorted({row["path"] for row in rows} - set(names))
     if missing:
         raise InputError(f"{table}: images that are not in {folder}: {len(missing)} ({', '.join(missing[:5])})")
@@ -63,8 +63,12 @@ def read_table(table: Path, folder: Path, names: list[str], coordinates: Literal
     )
 
 
-def _rows(table: Path) -> tuple[list[dict[str, str]], tuple[str, str]]:
-    """The table's rows, sorted by path, and the names of its two columns of positions."""
+def read_rows(table: Path) -> tuple[list[dict[str, str]], tuple[str, str]]:
+    """The table's rows, sorted by path, and the names of its two columns of positions.
+
+    Raises:
+        InputError: It is no table, has no such columns, or a row has not as many cells as the header.
+    """
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))

@@ -13,10 +13,11 @@ import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from geoloc.data.prepare import __path__ as package
 from geoloc.data.prepare.download import Download, NetworkError, fetch
@@ -92,10 +93,23 @@ def _add(sets: Any, name: str) -> None:
         parser.add_argument(
             "--download", action="store_true", help="get the raw set from its publishers first, into RAW"
         )
-    hints = get_type_hints(module.plan)
-    helps = _argument_helps(module)
-    for parameter in list(inspect.signature(module.plan).parameters.values())[1:]:
-        _add_option(parser, parameter, hints[parameter.name], helps.get(parameter.name, ""))
+    _add_options(parser, module.plan, "Args:")
+
+
+def _add_options(parser: argparse.ArgumentParser, of: Any, heading: str) -> None:
+    """Options for the arguments of a function but its first, or for the fields of a dataclass.
+
+    An argument whose type is a dataclass becomes the options that its fields become.
+    """
+    hints = get_type_hints(of)
+    helps = _argument_helps(of, heading)
+    parameters = list(inspect.signature(of).parameters.values())
+    for parameter in parameters if is_dataclass(of) else parameters[1:]:
+        hint = hints[parameter.name]
+        if is_dataclass(hint):
+            _add_options(parser, hint, "Attributes:")
+        else:
+            _add_option(parser, parameter, hint, helps.get(parameter.name, ""))
 
 
 def _downloads(module: ModuleType) -> Sequence[Download]:
@@ -109,7 +123,7 @@ def _add_option(parser: argparse.ArgumentParser, parameter: inspect.Parameter, h
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=parameter.default, help=text)
         return
     options: dict[str, Any] = {"help": text}
-    if isinstance(hint, UnionType):
+    if get_origin(hint) in (Union, UnionType):
         hint = next(kind for kind in get_args(hint) if kind is not type(None))
     if get_origin(hint) is Literal:
         options["choices"] = get_args(hint)
@@ -124,14 +138,14 @@ def _add_option(parser: argparse.ArgumentParser, parameter: inspect.Parameter, h
     parser.add_argument(flag, **options)
 
 
-def _argument_helps(module: ModuleType) -> dict[str, str]:
-    """Argument -> what the docstring of `plan` says of it."""
+def _argument_helps(of: Any, heading: str) -> dict[str, str]:
+    """Argument -> what the docstring of a function or class says of it, below a heading."""
     found: dict[str, str] = {}
     last = ""
     inside = False
-    for line in (inspect.getdoc(module.plan) or "").splitlines():
-        if line in ("Args:", "Returns:", "Raises:"):
-            inside = line == "Args:"
+    for line in (inspect.getdoc(of) or "").splitlines():
+        if line in ("Args:", "Attributes:", "Returns:", "Raises:"):
+            inside = line == heading
         elif inside and line.startswith("    ") and not line.startswith("     "):
             last, _, text = line.strip().partition(": ")
             found[last] = text.strip()
@@ -146,8 +160,9 @@ def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
     if not given.raw.exists():
         way = " Or let --download get it." if _downloads(module) else ""
         raise InputError(f"{given.raw}: no such folder or file. {module.HOW}{way}")
+    hints = get_type_hints(module.plan)
     names = list(inspect.signature(module.plan).parameters)[1:]
-    plan: Plan = module.plan(given.raw, **{name: getattr(given, name) for name in names})
+    plan: Plan = module.plan(given.raw, **{name: _value(given, name, hints[name]) for name in names})
     folder = given.out or Path(os.environ.get("DATASETS_FOLDER", "datasets")) / plan.name
     if folder.resolve() == given.raw.resolve():
         folder = given.raw  # spelled as in the plan, which tells by that what lies in its place already
@@ -157,6 +172,13 @@ def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
         with progress_bar("checksums") as advance:
             write_checksums(folder, advance)
     return summary
+
+
+def _value(given: argparse.Namespace, name: str, hint: Any) -> Any:
+    """The argument of a plan; a dataclass from the options of its fields."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        return hint(**{field.name: getattr(given, field.name) for field in fields(hint)})
+    return getattr(given, name)
 
 
 def table(summary: Summary) -> str:

@@ -73,6 +73,8 @@ class Plan:
         published: The same keys -> numbers of photos that are published; nothing for those that are not.
         notes: One line each for the summary: what was left out and why, with numbers.
         options: What the plan depends on besides the raw set; an unfinished set is only continued under the same.
+        files: Path below the set's folder -> text of a file that is written beside the photos.
+        raw: Folder that the set must not be written into; None: any will do.
     """
 
     name: str
@@ -80,6 +82,8 @@ class Plan:
     published: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    raw: Path | None = None
 
 
 def relative_path(photo: Photo) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import utm
 
+from geoloc.data.prepare.clips import count_frames
 from geoloc.data.prepare.plan import Photo, Plan
-from geoloc.data.prepare.video import count_frames
 from geoloc.errors import InputError
 
 HOW = (

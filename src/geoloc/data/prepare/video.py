@@ -1,67 +1,65 @@
-"""Frames of videos, by their numbers. Needs OpenCV."""
+"""A video whose positions a GPS track says (a GPX file), by time; needs OpenCV (pip install 'geoloc[match]').
+
+Frames are taken from the video at even times, stored as JPEG, and prepared as `frames` are.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from PIL import Image
-
+from geoloc.data.prepare.clips import frame_times
+from geoloc.data.prepare.frames import on_track
+from geoloc.data.prepare.gpx import read_track
+from geoloc.data.prepare.own import assemble
+from geoloc.data.prepare.plan import Plan
+from geoloc.data.prepare.sharing import Sharing
+from geoloc.data.prepare.times import aware, of_option
 from geoloc.errors import InputError
 
-
-class _Video:
-    """An open video. Reads forwards only: seeking lands on other frames in some formats."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.capture = _opencv().VideoCapture(str(path))
-        if not self.capture.isOpened():
-            raise InputError(f"{path}: cannot be read as a video; get it anew")
-        self.next = 0
-
-    def read(self, number: int) -> Image.Image:
-        while self.next < number:
-            self._step(self.capture.grab())
-        good, image = self.capture.read()  # (H, W, 3) uint8, blue first
-        self._step(good)
-        return Image.fromarray(image[:, :, ::-1])
-
-    def _step(self, good: bool) -> None:
-        if not good:
-            raise InputError(f"{self.path}: frame {self.next} cannot be read; get the video anew")
-        self.next += 1
+HOW = "RAW is a video file; --track names the GPX file that was recorded with it, --start the time of its beginning."
 
 
-def read_frame(path: Path, number: int) -> Image.Image:
-    """RGB frame `number` (from 0) of a video; fastest in ascending order.
+def plan(
+    raw: Path,
+    sharing: Sharing,
+    track: Path,
+    start: str,
+    every: float = 1.0,
+    clock_ahead: float = 0.0,
+    max_gap: float = 10.0,
+    name: str | None = None,
+) -> Plan:
+    """Take frames from a video and give them the positions of a track.
 
-    Raises:
-        InputError: The video or the frame cannot be read, or OpenCV is missing.
-    """
-    if _open(path).next > number:
-        _open.cache_clear()
-    return _open(path).read(number)
-
-
-def count_frames(path: Path) -> int:
-    """Number of frames that a video says it has.
+    Args:
+        raw: The video.
+        sharing: How the frames are shared out.
+        track: GPX file.
+        start: Time of the first frame, such as 2024-06-01T12:00:00Z.
+        every: Seconds from one frame that is taken to the next.
+        clock_ahead: Seconds that --start is ahead of UTC, where it says no zone; such as 7200 for Central European
+            Summer Time.
+        max_gap: Seconds between two points of the track beyond which the way between them is not known.
+        name: Of the set; by default that of the file.
 
     Raises:
-        InputError: The video cannot be read, or OpenCV is missing.
+        InputError: OpenCV is missing, the video or the track cannot be read, or no frame has a time within the track.
     """
-    return int(_Video(path).capture.get(_opencv().CAP_PROP_FRAME_COUNT))
-
-
-@lru_cache(maxsize=1)
-def _open(path: Path) -> _Video:
-    return _Video(path)
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError:
-        raise InputError("frames of videos need OpenCV: pip install 'geoloc[match]'") from None
-    return cv2
+    if not (math.isfinite(every) and every >= 0):
+        raise InputError(f"--every {every:g}: must be 0 seconds (all frames) or more")
+    first = aware(of_option(start, "--start"), clock_ahead)
+    way = read_track(track, max_gap)
+    taken = {
+        f"{raw.stem}_{round(second * 1000):09d}.jpg": (number, second) for number, second in frame_times(raw, every)
+    }
+    if not taken:
+        raise InputError(f"{raw}: OpenCV can read no frame of it; is it a video?")
+    timed = [(raw, name, first + timedelta(seconds=second)) for name, (_, second) in taken.items()]
+    shots, dropped, notes = on_track(timed, way)
+    shots = [replace(shot, photo=replace(shot.photo, frame=taken[shot.file][0])) for shot in shots]
+    options = {"track": track.name, "start": start, "every": every, "clock_ahead": clock_ahead, "max_gap": max_gap}
+    texts = {key: str(value) for key, value in options.items()}
+    return assemble(raw, name, shots, dropped, sharing, notes, texts)

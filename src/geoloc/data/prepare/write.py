@@ -15,8 +15,8 @@ from typing import Any
 from PIL import Image
 
 from geoloc.data.images import read_image
+from geoloc.data.prepare.clips import read_frame
 from geoloc.data.prepare.plan import Photo, Plan, relative_path
-from geoloc.data.prepare.video import read_frame
 from geoloc.errors import InputError
 from geoloc.textfiles import read_json, write_whole
 
@@ -68,10 +68,13 @@ def write(
     Raises:
         InputError: A photo is missing, two would get the same name, or the folder holds something else.
     """
+    if plan.raw is not None and plan.raw.resolve() == folder.resolve():
+        raise InputError(f"{folder}: is the raw set itself; name another folder with --out")
     targets = _targets(plan, folder)
     in_place = _in_place(targets)
     _check_claim(plan, folder, in_place)
-    strangers = [] if in_place else _strangers(folder, targets)
+    tables = {folder / name: text for name, text in plan.files.items()}
+    strangers = [] if in_place else _strangers(folder, {*targets, *tables})
     if strangers:
         raise InputError(
             f"{folder}: {len(strangers)} photos there are not of {plan.name} ({', '.join(strangers[:3])}); remove them,"
@@ -83,6 +86,9 @@ def write(
     for done, (target, photo) in enumerate(targets.items(), 1):
         ways[_place(photo, target, copy)] += 1
         progress(done, len(targets))
+    for path, text in tables.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
     counts = {side: len(photos) for side, photos in plan.sides.items()}
     summary = Summary(folder, counts, plan.published, dict(ways), plan.notes)
     _record(folder, plan, "finished", counts)
@@ -191,13 +197,13 @@ def _shrunk(image: Image.Image, shorter: int | None) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BILINEAR)  # with antialiasing, as Pillow always does
 
 
-def _strangers(folder: Path, targets: dict[Path, Photo]) -> list[str]:
-    """Photos in the folder that the plan does not know; what a killed run left half made is removed."""
+def _strangers(folder: Path, known: set[Path]) -> list[str]:
+    """Files among the photos that the plan does not know; what a killed run left half made is removed."""
     found = []
     for place, _, files in os.walk(folder / "images"):
         for name in files:
             path = Path(place) / name
-            if path not in targets:
+            if path not in known:
                 if name.startswith(".") and name.endswith(".part"):  # of a run that was killed
                     path.unlink()
                 else:
