@@ -25,7 +25,7 @@ def read_heic_too(files: Sequence[Path]) -> None:
     if not found:
         return
     try:
-        from pillow_heif import register_heif_opener
+        from pi_heif import register_heif_opener
     except ImportError:
         shown = ", ".join(path.name for path in found[:3])
         raise InputError(
