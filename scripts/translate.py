@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from geoloc.data.domains import SPLITS
 from geoloc.data.progress import progress_bar
 from geoloc.data.twins import DEFAULT_FOLDER, TRAIN, check_folder
 from geoloc.errors import InputError
+from geoloc.places import SPLITS
 from geoloc.translate.cache import fill, manifest_of
 from geoloc.translate.frames import translate_frame
 from geoloc.translate.generators import load_generator

@@ -16,6 +16,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.n
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 NEEDED = {
     ("data", "folder"): ["data.path=somewhere"],
+    ("data", "table"): ["data.path=photos.csv"],
     ("backbone", "timm"): ["backbone.model=resnet10t"],
     ("backbone", "vit"): ["image_size=[224,224]"],
     ("backbone", "cct384"): ["image_size=[384,384]"],
@@ -106,6 +107,10 @@ def test_every_small_part_can_be_made(composed, group, choice):
         (["loss.margin=0"], "loss: geoloc.losses.triplet.Triplet: margin must be above 0, not 0"),
         (["name='a b'"], "name: string should match pattern"),
         (["data=folder"], "data.path: must be given, such as data.path=VALUE"),
+        (["data=table"], "data.path: must be given, such as data.path=VALUE"),
+        (["data=table", "data.path=photos"], "data.path: data=table reads a CSV file (.csv), not photos; a folder in"),
+        (["data=folder", "data.path=a.csv"], "data.path: a.csv is no data set's folder; a table of photos is read by"),
+        (["data=table", "data.path=a.csv", "queries_folder=b"], "queries_folder: has no effect on data=table, whose"),
         (["checkpoint=[1]"], "checkpoint: input should be a valid string, not [1]"),
         (["train_batch_size=4.0"], "train_batch_size: input should be a valid integer, not 4.0"),
         (["recall_values=[1.0,5]", "monitor=R5"], "recall_values.0: input should be a valid integer, not 1.0"),

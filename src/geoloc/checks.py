@@ -42,7 +42,7 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
-    found += _of_val(content) + _of_trainer(content["trainer"])
+    found += _of_data(content) + _of_val(content) + _of_trainer(content["trainer"])
     if found:
         return found
     return (_of_small_parts(content, instantiate) or _of_search(content, instantiate)) + _of_network(
@@ -62,6 +62,26 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["run"]:
         found.append("run: has an effect on task=search alone; checkpoint=PATH names the network of another task")
     return found
+
+
+def _of_data(content: dict[str, Any]) -> list[str]:
+    """A table of photos where a folder is read, the other way round, or beside what goes with folders alone."""
+    from geoloc.data.manifest import is_manifest
+
+    train = content["data"]["train"]
+    reader, path = train["_target_"].removeprefix("geoloc.data.domains."), train.get("path") or ""
+    if reader == "folder" and is_manifest(path):
+        return [f"data.path: {path} is no data set's folder; a table of photos is read by data=table"]
+    if reader != "table":
+        return []
+    if not is_manifest(path):
+        return [
+            f"data.path: data=table reads a CSV file (.csv), not {path}; a folder in the field's layout: data=folder"
+        ]
+    others = [content["val_folder"], *(content["test_folders"] or [])]
+    if content["queries_folder"] != "queries" and all(is_manifest(other) for other in others if other):
+        return ["queries_folder: has no effect on data=table, whose column side names the queries"]
+    return []
 
 
 def _of_val(content: dict[str, Any]) -> list[str]:

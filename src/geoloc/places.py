@@ -19,6 +19,8 @@ from geoloc.errors import InputError
 # Range of Universal Transverse Mercator coordinates in metres. Degrees (at most 180) lie far outside it.
 EASTING = (100_000.0, 900_000.0)
 NORTHING = (0.0, 10_000_000.0)
+SPLITS = ("train", "val", "test")
+SIDES = ("database", "queries")
 TEXTS = ("zones", "notes", "shots", "conditions", "groups")  # columns of a set that may be left out
 UNKNOWN = "unknown"  # what tables call the condition of an image that has none
 

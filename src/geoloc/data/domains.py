@@ -15,14 +15,14 @@ from typing import Literal
 import numpy as np
 
 from geoloc.data.demo_city import render_demo_city
+from geoloc.data.manifest import Part, is_manifest, read_split, splits_of
 from geoloc.data.progress import progress_bar
 from geoloc.data.protocols import BY_RADIUS, Protocol, grouped, listed
 from geoloc.data.readers import read_places
 from geoloc.errors import InputError
-from geoloc.places import Neighbours, PlaceSet, positives_within, together
+from geoloc.places import SPLITS, Neighbours, PlaceSet, positives_within, together
 
 log = logging.getLogger(__name__)
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Domain:
         database: Images that are searched.
         queries: Images to be located.
         protocol: How it is judged.
+        part: Of the manifest that lists its photos; None for those of two folders.
 
     Raises:
         InputError: Positions that cannot be brought into one frame, or a group of queries without a database.
@@ -43,6 +44,7 @@ class Domain:
     database: PlaceSet
     queries: PlaceSet
     protocol: Protocol = BY_RADIUS
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         database, queries = together(self.database, self.queries)
@@ -132,6 +134,8 @@ def folder(
     """
     path = Path(path)
     base = path / "images" / split
+    if path.is_file():
+        raise InputError(f"{path}: is a file, and no data set's folder; a table of photos is read by data=table")
     missing = [f"{base / side}" for side in ("database", queries) if not (base / side).is_dir()]
     if missing:
         there = [f"images/{part}" for part in SPLITS if (path / "images" / part).is_dir()]
@@ -156,14 +160,48 @@ def read_domain(
         coordinates: See `folder`.
         protocol: How it is judged; it may name some of the queries.
     """
-    searched, asked = read_places(database, coordinates), read_places(queries, coordinates)
+    return _domain(name, read_places(database, coordinates), read_places(queries, coordinates), protocol)
+
+
+def table(
+    path: str | Path,
+    split: str = "test",
+    name: str | None = None,
+    coordinates: Literal["utm", "local"] = "utm",
+    protocol: Protocol = BY_RADIUS,
+) -> Domain:
+    """Read one split of a manifest (`geoloc.data.manifest` says what that is).
+
+    Args:
+        path: CSV file.
+        split: "train", "val" or "test".
+        name: Name of the domain; by default that of the file.
+        coordinates: "utm", or "local" for positions in another metric frame.
+        protocol: How it is judged.
+
+    Raises:
+        InputError: The file is missing, or rows of this split are wrong; the message names their lines.
+    """
+    path = Path(path)
+    database, queries = read_split(path, split, coordinates)
+    return _domain(name or metric_name(path.stem), database, queries, protocol, Part(path, split))
+
+
+def _domain(name: str, database: PlaceSet, queries: PlaceSet, protocol: Protocol, part: Part | None = None) -> Domain:
+    """A domain of those queries that its protocol asks."""
     if protocol.query_list is not None:
-        asked = listed(asked, protocol.query_list)
-    return Domain(name, searched, asked, protocol)
+        queries = listed(queries, protocol.query_list)
+    return Domain(name, database, queries, protocol, part)
 
 
 def has_split(path: str | Path, split: str) -> bool:
-    """Whether a data set's folder holds images of this split."""
+    """Whether a data set's folder, or a manifest, holds images of this split.
+
+    Raises:
+        InputError: The manifest cannot be read.
+    """
+    if is_manifest(path):
+        return split in splits_of(Path(path))
     return (Path(path) / "images" / split).is_dir()
 
 

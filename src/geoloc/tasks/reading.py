@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from geoloc.data.domains import Domain, folder, has_split, metric_name
+from geoloc.data.domains import Domain, folder, has_split, metric_name, table
+from geoloc.data.manifest import is_manifest
 from geoloc.data.overlap import same_photo
 from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
@@ -23,29 +24,33 @@ def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
     Raises:
         InputError: With a line for each domain that cannot be used.
     """
-    problems: list[str] = []
+    problems: dict[str, str] = {}  # what is wrong -> the same, with the stage; a table of all stages is wrong once
     domains: dict[str, list[Domain]] = {}
     for stage in stages:
         domains[stage] = []
         for make in _sources(job, stage):
             try:
                 domain = make()
+                if domain is None:
+                    continue
                 if stage == "train":
                     _describe(domain, job.cfg["radius"]["positive"])
                 else:
                     _check_truth(job, domain)
                 domains[stage].append(domain)
             except InputError as error:
-                problems += [f"{stage}: {line}" for line in error.problems]
+                for line in error.problems:
+                    problems.setdefault(line, f"{stage}: {line}")
         names = [domain.name for domain in domains[stage]]
-        problems += [f"{stage}: two domains are called {name}" for name in sorted(names) if names.count(name) > 1]
+        twice = [f"{stage}: two domains are called {name}" for name in names if names.count(name) > 1]
+        problems |= {line: line for line in sorted(twice)}
     if problems:
-        raise InputError(*dict.fromkeys(problems))
+        raise InputError(*problems.values())
     return domains
 
 
 def _sources(job: Job, stage: str) -> list[Any]:
-    """One function a domain of this stage; calling it reads the domain."""
+    """One function a domain of this stage; calling it reads the domain, or gives None if the data has none for it."""
     cfg = job.cfg
     if stage == "train":
         return [lambda: job.make(cfg["data"]["train"])]
@@ -54,20 +59,27 @@ def _sources(job: Job, stage: str) -> list[Any]:
     if folders:
         names = _folder_names(folders)
         return [
-            lambda path=path, name=name: folder(path, stage, cfg["queries_folder"], name, cfg["coordinates"], protocol)
+            lambda path=path, name=name: (
+                table(path, stage, name, cfg["coordinates"], protocol)
+                if is_manifest(path)
+                else folder(path, stage, cfg["queries_folder"], name, cfg["coordinates"], protocol)
+            )
             for path, name in zip(folders, names, strict=True)
         ]
     if cfg[stage]:
         return [lambda node=node: job.make(node) for node in cfg[stage].values()]
     path = cfg["data"].get("path")
-    if path and has_split(path, stage):
-        return [lambda: job.make({**cfg["data"]["train"], "split": stage})]
-    return []
+    own = {**cfg["data"]["train"], "split": stage}
+    return [lambda: job.make(own) if has_split(path, stage) else None] if path else []
 
 
 def _folder_names(folders: list[str]) -> list[str]:
-    """The last part of each path; with the part before it, and then a number, where folders would share a name."""
-    parts = [Path(path).resolve().parts for path in folders]
+    """The last part of each path; with the part before it, and then a number, where folders would share a name.
+
+    A manifest goes by its name without the extension.
+    """
+    whole = [Path(path).absolute().with_suffix("") if is_manifest(path) else Path(path).resolve() for path in folders]
+    parts = [path.parts for path in whole]
     short = [metric_name(each[-1]) for each in parts]
     long = [
         own if short.count(own) == 1 else metric_name("_".join(each[-2:]))

@@ -119,7 +119,8 @@ def place_facts(domain: Domain) -> dict[str, Any]:
     """Where the photos of a domain are and how it is judged, so that later tasks find both."""
     folders = {side: str(getattr(domain, side).root.resolve()) for side in ("database", "queries")}
     coordinates = "local" if domain.database.coordinates == "local" else "utm"
-    return {"folders": folders, "coordinates": coordinates, "protocol": domain.protocol.facts()}
+    facts = {"folders": folders, "coordinates": coordinates, "protocol": domain.protocol.facts()}
+    return facts if domain.part is None else facts | domain.part.facts()
 
 
 def described_facts(domain: Domain) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from geoloc.data.domains import Domain, read_domain
+from geoloc.data.domains import Domain, read_domain, table
 from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
 from geoloc.predictions import Predictions
@@ -41,18 +41,22 @@ class SavedRun:
         return [self._reopen(name, facts, facts["fingerprint"]) for name, facts in found.items()]
 
     def _reopen(self, name: str, facts: dict[str, Any], fingerprint: str) -> Domain:
-        """Read a domain from its folders.
+        """Read a domain from its manifest or its folders.
 
         Raises:
             InputError: The photos are gone, or are not those of the run any more.
         """
         database, queries = (Path(facts["folders"][side]) for side in ("database", "queries"))
-        protocol = Protocol(**facts.get("protocol", {}))
-        domain = read_domain(name, database, queries, facts.get("coordinates", "utm"), protocol)
+        protocol, coordinates = Protocol(**facts.get("protocol", {})), facts.get("coordinates", "utm")
+        if "manifest" in facts:
+            where = f"of {facts['manifest']}"
+            domain = table(facts["manifest"], facts["split"], name, coordinates, protocol)
+        else:
+            where = f"in {database} or {queries}"
+            domain = read_domain(name, database, queries, coordinates, protocol)
         if domain.fingerprint() != fingerprint:
             raise InputError(
-                f"{name}: photos in {database} or {queries} have changed since {self.folder} was written;"
-                " run task=test again"
+                f"{name}: photos {where} have changed since {self.folder} was written; run task=test again"
             )
         return domain
 

@@ -30,10 +30,10 @@ def field(names, number):
     return [name.split("@")[number] for name in names.tolist()]
 
 
-def test_degrees_with_roles_and_splits(tmp_path):
+def test_degrees_with_sides_and_splits(tmp_path):
     table = write_table(
         tmp_path,
-        "path,lat,lon,split,role,note,time,heading",
+        "path,lat,lon,split,side,note,time,heading",
         "a.jpg,45.0,7.0,train,database,day,2024-06-01T14:00:00+02:00,359.8",
         "deep/b.PNG,45.0001,7.0,train,queries,night,202406,",
         "c.jpg,46.0,7.0,test,database,,,90",
@@ -70,7 +70,7 @@ def test_metres_with_and_without_a_zone(tmp_path):
 def test_extra_columns_are_kept_in_tables_that_agree_with_the_names(tmp_path):
     table = write_table(
         tmp_path,
-        'path,lat,lon,role,condition,camera,"remark, free"',
+        'path,lat,lon,side,condition,camera,"remark, free"',
         'a.jpg,45.0,7.0,database,rain,front,"wet, dark"',
         "b.jpg,45.0001,7.0,queries,,rear,",
         "c.jpg,45.0002,7.0,database,fog,rear,",
@@ -126,16 +126,16 @@ def test_several_zones(tmp_path):
         ("path,lat,lon", ["a.jpg,45,7", "./a.jpg,45,7"], [], r"1 photos are listed twice \(a.jpg\)"),
         ("path,lat,lon", ["a.jpg,north,7"], [], "the row a.jpg: lat 'north' is no number"),
         ("path,lat,lon", ["a.jpg,nan,7"], [], "the row a.jpg: lat 'nan' is no number"),
-        ("path,lat,lon,role", ["a.jpg,45,7,query"], [], "the column role must say database or queries .*'query'"),
+        ("path,lat,lon,side", ["a.jpg,45,7,quer"], [], "the column side must say database or queries .*'quer'"),
         (
             "path,lat,lon,split",
             ["a.jpg,45,7,test", "b.jpg,45,7,"],
             [],
             "the column split must say train or val or test",
         ),
-        ("path,lat,lon,role", ["a.jpg,45,7,queries"], ["--seed", "1"], "has a column role, so --split-by"),
+        ("path,lat,lon,side", ["a.jpg,45,7,queries"], ["--seed", "1"], "has a column side, so --split-by"),
         ("path,lat,lon,split", ["a.jpg,45,7,test"], ["--splits", "val"], "has a column split, so --splits cannot"),
-        ("path,lat,lon,role", ["a.jpg,45,7,queries"], [], "test/database would have no photos; see its column role"),
+        ("path,lat,lon,side", ["a.jpg,45,7,queries"], [], "test/database would have no photos; see its column side"),
         ("path,lat,lon,heading", ["a.jpg,45,7,400"], [], "the heading 400 must lie between 0 and 360"),
         ("path,lat,lon,time", ["a.jpg,45,7,noon"], [], "'noon' is no time such as 20240601_120000"),
         ("path,lat,lon,condition", ["a.jpg,45,7,so so"], [], "the row a.jpg: the condition 'so so' must be one word"),
@@ -165,7 +165,7 @@ def test_wrong_tables_are_refused(tmp_path, capsys, header, rows, options, messa
 
 
 def test_missing_photos_and_other_files(tmp_path, capsys):
-    table = write_table(tmp_path, "path,lat,lon,role", "a.jpg,45,7,database", "b.jpg,45,7,queries")
+    table = write_table(tmp_path, "path,lat,lon,side", "a.jpg,45,7,database", "b.jpg,45,7,queries")
     (tmp_path / "a.jpg").unlink()
     assert prepare(table, tmp_path / "out") == 2
     assert "1 of 2 photos are missing in the raw set" in capsys.readouterr().err

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from geoloc.data.domains import SPLITS
 from geoloc.data.prepare.plan import Photo, Plan
 from geoloc.data.readers import NAME_FORMAT, read_places
 from geoloc.errors import InputError
+from geoloc.places import SPLITS
 
 HOW = (
     "RAW holds images/{train,val,test}/{database,queries...}, or these without the folder images; each name is like"

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from geoloc.data.prepare.plan import SIDES, Photo, Plan
+from geoloc.data.prepare.plan import Photo, Plan
 from geoloc.data.prepare.positions import in_one_frame
-from geoloc.data.prepare.sharing import GAP, SHARE, SPLITS, Sharing
+from geoloc.data.prepare.sharing import GAP, SHARE, Sharing
 from geoloc.data.prepare.shots import Dropped, Shot, csv_text, groups, named, reasons, tables
 from geoloc.data.prepare.splitting import areas, choose_queries, since, thin, without_positive
 from geoloc.errors import InputError
+from geoloc.places import SIDES, SPLITS
 
 LEFT_OUT = "left_out.csv"
 DATABASE, QUERIES = SIDES
@@ -34,7 +35,7 @@ def assemble(
     Args:
         raw: The raw set, a folder or a file.
         name: Of the set; None: that of the raw set.
-        shots: With or without split and role; in the order in which `thin` prefers them.
+        shots: With or without split and side; in the order in which `thin` prefers them.
         dropped: What is left out already.
         sharing: The options.
         notes: Lines for the summary.
@@ -58,9 +59,9 @@ def assemble(
     left = _random_queries(left, sharing)
     sides: dict[str, list[Photo]] = {}
     for split in sorted({shot.split for shot in left}, key=SPLITS.index):
-        for role in SIDES:
-            sides[f"{split}/{role}"] = [shot.photo for shot in left if (shot.split, shot.role) == (split, role)]
-    way = "table" if all(shot.role for shot in shots) else sharing.way
+        for side in SIDES:
+            sides[f"{split}/{side}"] = [shot.photo for shot in left if (shot.split, shot.side) == (split, side)]
+    way = "table" if all(shot.side for shot in shots) else sharing.way
     notes = [*notes, *_check(name, left, sides, sharing, way)]
     if dropped:
         notes.append(f"{len(dropped):,} photos are left out: {reasons(dropped)}; {LEFT_OUT} lists them")
@@ -91,12 +92,12 @@ def _into_splits(shots: list[Shot], sharing: Sharing) -> tuple[list[Shot], Dropp
 
 def _into_sides(shots: list[Shot], sharing: Sharing) -> tuple[list[Shot], Dropped]:
     """The side of each photo, where a table, its time or its folder says it."""
-    if all(shot.role for shot in shots) or sharing.way == "share":
+    if all(shot.side for shot in shots) or sharing.way == "share":
         return shots, []
     if sharing.way == "folder":
         return _by_folder(shots, sharing.query_folders or ""), []
     known = since([shot.photo.time for shot in shots], sharing.date()).tolist()
-    left = [replace(shot, role=SIDES[k]) for shot, k in zip(shots, known, strict=True) if k >= 0]
+    left = [replace(shot, side=SIDES[k]) for shot, k in zip(shots, known, strict=True) if k >= 0]
     return left, [(shot.file, "no time, or not exact enough") for shot, k in zip(shots, known, strict=True) if k < 0]
 
 
@@ -111,7 +112,7 @@ def _by_folder(shots: list[Shot], text: str) -> list[Shot]:
             f" {', '.join(there[:10]) or 'none'}{', ...' if len(there) > 10 else ''}"
         )
     queries = set().union(*found.values())
-    return [replace(shot, role=QUERIES if shot.file in queries else DATABASE) for shot in shots]
+    return [replace(shot, side=QUERIES if shot.file in queries else DATABASE) for shot in shots]
 
 
 def _spaced(shots: list[Shot], sharing: Sharing) -> tuple[list[Shot], Dropped]:
@@ -121,7 +122,7 @@ def _spaced(shots: list[Shot], sharing: Sharing) -> tuple[list[Shot], Dropped]:
     keep = np.ones(len(shots), bool)
     headings = np.array([np.nan if shot.photo.heading is None else shot.photo.heading for shot in shots])
     places = _places(shots)
-    for rows in groups((shot.split, shot.role) for shot in shots):
+    for rows in groups((shot.split, shot.side) for shot in shots):
         keep[rows] = thin(places[rows], headings[rows], sharing.spacing)
     why = f"nearer than {sharing.spacing:g} m to another"
     left = [shot for shot, kept in zip(shots, keep, strict=True) if kept]
@@ -133,11 +134,11 @@ def _random_queries(shots: list[Shot], sharing: Sharing) -> list[Shot]:
     chosen = list(shots)
     places = _places(shots)
     for rows in groups(shot.split for shot in shots):
-        if not all(shots[row].role for row in rows):
+        if not all(shots[row].side for row in rows):
             share = SHARE if sharing.query_share is None else sharing.query_share
             queries = choose_queries(places[rows], share, sharing.near, sharing.seed or 0)
             for row, is_query in zip(rows, queries, strict=True):
-                chosen[row] = replace(shots[row], role=SIDES[int(is_query)])
+                chosen[row] = replace(shots[row], side=SIDES[int(is_query)])
     return chosen
 
 
@@ -146,7 +147,7 @@ def _check(name: str, shots: list[Shot], sides: dict[str, list[Photo]], sharing:
     empty = [side for side, photos in sides.items() if not photos]
     if empty:
         hint = {
-            "table": "see its column role",
+            "table": "see its column side",
             "share": f"a query needs another photo within {sharing.near:g} m, see --near and --query-share",
             "time": f"the times are {' to '.join(_range(shot.photo.time for shot in shots))}, see --queries-after",
             "folder": "see --query-folders",
@@ -155,7 +156,7 @@ def _check(name: str, shots: list[Shot], sides: dict[str, list[Photo]], sharing:
     lines = []
     places = _places(shots)
     for split in dict.fromkeys(shot.split for shot in shots):
-        sets = {role: [shot.split == split and shot.role == role for shot in shots] for role in SIDES}
+        sets = {side: [shot.split == split and shot.side == side for shot in shots] for side in SIDES}
         lonely = without_positive(places[sets[QUERIES]], places[sets[DATABASE]], sharing.near)
         if lonely:
             lines.append(

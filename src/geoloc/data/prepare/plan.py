@@ -8,8 +8,6 @@ from pathlib import Path
 
 import utm
 
-SIDES = ("database", "queries")
-
 
 @dataclass(frozen=True, slots=True)
 class Photo:

@@ -9,8 +9,8 @@ from typing import Literal
 from geoloc.data.prepare.times import field as time_field
 from geoloc.data.prepare.times import of_option
 from geoloc.errors import InputError
+from geoloc.places import SPLITS
 
-SPLITS = ("train", "val", "test")
 GAP = 25.0  # metres; by default a photo within this is a right prediction, so no place may be in two splits
 SHARE = 0.2
 WAYS = {"query_share": "share", "seed": "share", "queries_after": "time", "query_folders": "folder"}

@@ -25,14 +25,14 @@ class Shot:
         file: What it is called in the raw set, with folders; forward slashes.
         photo: The photo.
         split: "train", "val" or "test"; empty until it is known.
-        role: "database" or "queries"; likewise.
+        side: "database" or "queries"; likewise.
         cells: Further columns of a table of own photos.
     """
 
     file: str
     photo: Photo
     split: str = ""
-    role: str = ""
+    side: str = ""
     cells: dict[str, str] = field(default_factory=dict)
 
 
@@ -87,10 +87,10 @@ def tables(shots: Sequence[Shot]) -> dict[str, str]:
     degrees = all(shot.photo.lat is not None for shot in shots)
     columns = ["path", *(["lat", "lon"] if degrees else []), "east", "north", "zone", "time", "heading", "note", *extra]
     found = {}
-    for rows in groups((shot.split, shot.role) for shot in shots):
+    for rows in groups((shot.split, shot.side) for shot in shots):
         side = [shots[row] for row in rows]
         lines = [[_cells(shot)[column] for column in columns] for shot in side]
-        found[f"images/{side[0].split}/{side[0].role}.csv"] = csv_text(columns, lines)
+        found[f"images/{side[0].split}/{side[0].side}.csv"] = csv_text(columns, lines)
     return found
 
 

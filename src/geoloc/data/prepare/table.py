@@ -1,7 +1,7 @@
 """Own photos whose positions a table says (CSV).
 
 Columns: path (relative to the table, or absolute); lat,lon in degrees or east,north in metres with or without zone
-(such as 17T); and, as far as known, split (train, val, test), role (database, queries), time, heading, note, condition.
+(such as 17T); and, as far as known, split (train, val, test), side (database, queries), time, heading, note, condition.
 Any further column is kept in a table beside the prepared photos.
 """
 
@@ -17,19 +17,20 @@ import numpy as np
 
 from geoloc.data.conditions import of_cell
 from geoloc.data.images import EXTENSIONS
+from geoloc.data.manifest import SPELLINGS
 from geoloc.data.prepare.heic import HEIC, is_heic, read_heic_too
 from geoloc.data.prepare.own import assemble
-from geoloc.data.prepare.plan import SIDES, Photo, Plan
+from geoloc.data.prepare.plan import Photo, Plan
 from geoloc.data.prepare.positions import check, to_degrees, to_utm
-from geoloc.data.prepare.sharing import SPLITS, Sharing
+from geoloc.data.prepare.sharing import Sharing
 from geoloc.data.prepare.shots import Dropped, Shot
 from geoloc.data.prepare.times import field, parse_time
 from geoloc.data.tables import read_rows
 from geoloc.errors import InputError
-from geoloc.places import EASTING, NORTHING
+from geoloc.places import EASTING, NORTHING, SIDES, SPLITS
 
 HOW = "RAW is a CSV file with columns path and lat,lon or east,north."
-KNOWN = ("path", "lat", "lon", "east", "north", "zone", "split", "role", "time", "heading", "note")
+KNOWN = ("path", "lat", "lon", "east", "north", "zone", "split", "side", "time", "heading", "note")
 
 
 def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
@@ -37,7 +38,7 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
 
     Args:
         raw: CSV file in UTF-8.
-        sharing: How they are shared out, where the table has no columns split and role.
+        sharing: How they are shared out, where the table has no columns split and side.
         name: Of the set; by default that of the file.
 
     Raises:
@@ -45,7 +46,10 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
     """
     if not raw.is_file():
         raise InputError(f"{raw}: is no file. {HOW}")
-    rows, keys = read_rows(raw)
+    read, keys = read_rows(raw)
+    # A query is written in either way, as in a manifest.
+    rows = [{**row.cells, "side": SPELLINGS.get(row.get("side").strip(), row.get("side"))} for row in read]
+    rows.sort(key=lambda row: row["path"])
     _check_columns(raw, rows, sharing)
     shots: list[Shot] = []
     dropped: Dropped = []
@@ -71,7 +75,7 @@ def _check_columns(table: Path, rows: Sequence[dict[str, str]], sharing: Sharing
         raise InputError(f"{table}: {len(twice)} photos are listed twice ({', '.join(twice[:3])})")
     for column, asked, allowed in (
         ("split", sharing.splits is not None, SPLITS),
-        ("role", sharing.asks_for_queries(), SIDES),
+        ("side", sharing.asks_for_queries(), SIDES),
     ):
         said = Counter(row.get(column, "").strip() for row in rows)
         if set(said) == {""}:
@@ -116,7 +120,7 @@ def _shot(folder: Path, row: dict[str, str], keys: tuple[str, str]) -> Shot:
     )
     of_cell(row.get("condition", ""))  # refuses what is no condition
     cells = {column: cell for column, cell in row.items() if column not in KNOWN}
-    return Shot(row["path"], photo, row.get("split", "").strip(), row.get("role", "").strip(), cells)
+    return Shot(row["path"], photo, row.get("split", "").strip(), row.get("side", "").strip(), cells)
 
 
 def _position(row: dict[str, str], keys: tuple[str, str]) -> tuple[float, float, str, tuple[float, float] | None]:
