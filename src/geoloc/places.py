@@ -121,7 +121,7 @@ def together(database: PlaceSet, queries: PlaceSet) -> tuple[PlaceSet, PlaceSet]
     """
     sides = (database, queries)
     zones = np.concatenate([side.zones for side in sides if side.zones is not None])
-    if "local" in {side.coordinates for side in sides} or _compatible(zones):
+    if {"local", "earth"} & {side.coordinates for side in sides} or _compatible(zones):
         return sides
     filled = _filled(zones, database)
     xy = in_one_frame(np.concatenate([side.xy for side in sides]), filled)

@@ -23,25 +23,35 @@ def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
     Raises:
         InputError: With a line for each domain that cannot be used.
     """
+    domains, problems = gather(job, stages)
+    for stage in stages:
+        for domain in domains[stage]:
+            try:
+                if stage == "train":
+                    _describe(domain, job.cfg["radius"]["positive"])
+                else:
+                    _check_truth(job, domain)
+            except InputError as error:
+                problems += [f"{stage}: {line}" for line in error.problems]
+    if problems:
+        raise InputError(*dict.fromkeys(problems))
+    return domains
+
+
+def gather(job: Job, stages: tuple[str, ...]) -> tuple[dict[str, list[Domain]], list[str]]:
+    """The domains of the given stages that can be read, and a line for each problem with the others."""
     problems: list[str] = []
     domains: dict[str, list[Domain]] = {}
     for stage in stages:
         domains[stage] = []
         for make in _sources(job, stage):
             try:
-                domain = make()
-                if stage == "train":
-                    _describe(domain, job.cfg["radius"]["positive"])
-                else:
-                    _check_truth(job, domain)
-                domains[stage].append(domain)
+                domains[stage].append(make())
             except InputError as error:
                 problems += [f"{stage}: {line}" for line in error.problems]
         names = [domain.name for domain in domains[stage]]
         problems += [f"{stage}: two domains are called {name}" for name in sorted(names) if names.count(name) > 1]
-    if problems:
-        raise InputError(*dict.fromkeys(problems))
-    return domains
+    return domains, problems
 
 
 def _sources(job: Job, stage: str) -> list[Any]:
