@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 WIDTH, HEIGHT = 300, 110  # of a bar chart's plot, in pixels
-SIDE = 300  # of a map's longer side
+SIDE = 480  # of a map's longer side
 LEAST = 24  # of its shorter side
 CELLS = 150  # along the longer side; one point is drawn in each
 TICKS = 4  # at most so many steps along the longer side

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from PIL import Image
 
-from geoloc.data.check.subject import Finding, Subject
+from geoloc.data.check.subject import SHOWN, Finding, Subject
 from geoloc.data.images import read_image
 from geoloc.report.check_charts import HEIGHT, WIDTH, bars, map_of
 from geoloc.report.page import inline
@@ -46,6 +46,7 @@ def write_check_page(
             for finding in findings
         ],
         domains=[(each, _charts(subject, each)) for subject, each in zip(subjects, facts, strict=True)],
+        shown=SHOWN,
         width=WIDTH,
         height=HEIGHT,
     )

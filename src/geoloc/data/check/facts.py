@@ -92,13 +92,11 @@ def _whole_bars(values: np.ndarray, ends: Sequence[int]) -> dict[str, int]:
 
 
 def _bars(values: np.ndarray, ends: Sequence[float]) -> dict[str, int]:
-    """A histogram of numbers from 0; each bar holds its upper end.
+    """A histogram of numbers from 0; each bar is named after its upper end, and holds it.
 
     Example:
         >>> _bars(np.array([0.5, 2.0, 7.0]), (1, 2))
-        {'0-1': 1, '1-2': 1, '2+': 1}
+        {'1': 1, '2': 1, '>2': 1}
     """
     own = np.bincount(np.searchsorted(ends, values), minlength=len(ends) + 1).tolist()
-    starts = [0, *ends]
-    names = [f"{low:g}-{high:g}" for low, high in zip(starts, ends, strict=False)]
-    return dict(zip([*names, f"{starts[-1]:g}+"], own, strict=True))
+    return dict(zip([*(f"{end:g}" for end in ends), f">{ends[-1]:g}"], own, strict=True))

@@ -75,8 +75,8 @@ def _far_from_queries(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             False,
             subject.where,
-            f"{number(len(found), 'query', 'queries')} of {len(places)} are in the database too (same bytes), but farther"
-            f" than {subject.radius:g} m away",
+            f"{number(len(found), 'query', 'queries')} of {len(places)} are in the database too (same bytes), but"
+            f" farther than {subject.radius:g} m away",
             "one of the two positions is wrong, or the picture has no content, and its match counts as an error",
             pairs=pairs_of(places, found, database, twins),
         )
@@ -99,10 +99,11 @@ def _within(subject: Subject, side: str) -> Iterator[Finding]:
         else ""
     )
     order = np.argsort(~apart, kind="stable")
+    thing = "database images" if side == "database" else side
     yield Finding(
         False,
         subject.where,
-        f"{len(copies)} of {len(places)} {side} have the same bytes as an earlier one{elsewhere}",
+        f"{len(copies)} of {len(places)} {thing} have the same bytes as an earlier one{elsewhere}",
         "remove the copies: they take the places of other images in the list of predictions"
         if side == "database"
         else "remove the copies: each counts as a query of its own",

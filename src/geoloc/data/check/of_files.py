@@ -89,7 +89,8 @@ def _light(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 False,
                 subject.where,
-                f"{len(wrong)} of {int(said.sum())} {side} look like the other of day and night than is said of them",
+                f"{len(wrong)} of {int(said.sum())} photos of the {side} look like night where day is said, or the"
+                " reverse",
                 "look at some; is the note or the column condition right?",
                 tuple(
                     f"{places.path(int(row))}: {places.conditions[row]}, brightness {photos.brightness[row]:.0f} of 255"

@@ -111,7 +111,8 @@ def _outliers(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             False,
             subject.where,
-            f"{number(len(rows), 'image')} lie far from all others ({far[rows].min() / 1000:.1f} km and more)",
+            f"{number(len(rows), 'image lies', 'images lie')} far from all others"
+            f" ({far[rows].min() / 1000:.1f} km and more)",
             "look at their positions: a wrong digit, zone or sign?",
             tuple(f"{paths[row]}: {far[row] / 1000:.1f} km from the next" for row in rows[:SHOWN]),
         )

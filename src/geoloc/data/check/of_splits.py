@@ -66,7 +66,7 @@ def _looks(first: Subject, second: Subject, alike: Alike) -> Iterator[Finding]:
             yield Finding(
                 False,
                 second.where,
-                f"{len(found)} of {len(places)} {side} look like an image of {first.where} ({LOOK})",
+                f"{len(found)} of {len(places)} images of the {side} look like one of {first.where} ({LOOK})",
                 "look at the pairs: if they are one photo in two encodings, take it out of one of the two",
                 pairs=_shown(first, partners[found] - first.first, second, rows[found] - second.first),
             )
