@@ -78,7 +78,7 @@ def test_what_spoils_results_is_said_and_the_exit_code_is_1(city, tmp_path):
         " this domain is not checked further",
         "error: test mini: 1 image cannot be read (1 of 13 in the database, 0 of 6 queries); replace them; evaluation"
         " never leaves an image out, since recall would be over other images",
-        "error: test mini: 1 query of 6 are in the database too, within 25 m (same bytes, or same panorama and time);"
+        "error: test mini: 1 of 6 queries are in the database too, within 25 m (same bytes, or same panorama and time);"
         " take them out of one side: a photo finds itself, which inflates recall",
         f"error: 3 findings would spoil results: {run}/check.html",
     ]

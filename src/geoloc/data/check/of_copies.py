@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from geoloc.data.check.alike import AT_MOST, Alike, distance
-from geoloc.data.check.subject import SIDES, Finding, Subject, number, pairs_of
+from geoloc.data.check.subject import SIDES, Finding, Subject, pairs_of
 
 LOOK = f"hashes of what they show differ in at most {AT_MOST} of 63 bits"
 
@@ -40,7 +40,7 @@ def _near_queries(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             not train,
             subject.where,
-            f"{number(len(first), 'query', 'queries')} of {len(places)} are in the database too, within"
+            f"{len(first)} of {len(places)} queries are in the database too, within"
             f" {subject.radius:g} m (same bytes, or same panorama and time)",
             "training does not use the pair; the query keeps its other positives"
             if train
@@ -55,8 +55,7 @@ def _near_queries(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             False,
             subject.where,
-            f"{number(len(first), 'query', 'queries')} of {len(places)} look like a database image within"
-            f" {subject.radius:g} m ({LOOK})",
+            f"{len(first)} of {len(places)} queries look like a database image within {subject.radius:g} m ({LOOK})",
             "look at the pairs: new encodings of one photo would inflate recall, two photos from one spot are fine",
             pairs=pairs_of(places, queries[first], database, rows[first]),
         )
@@ -75,7 +74,7 @@ def _far_from_queries(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             False,
             subject.where,
-            f"{number(len(found), 'query', 'queries')} of {len(places)} are in the database too (same bytes), but"
+            f"{len(found)} of {len(places)} queries are in the database too (same bytes), but"
             f" farther than {subject.radius:g} m away",
             "one of the two positions is wrong, or the picture has no content, and its match counts as an error",
             pairs=pairs_of(places, found, database, twins),
