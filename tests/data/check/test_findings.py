@@ -328,7 +328,7 @@ def test_numbers_of_a_domain(tmp_path):
 
 
 def test_real_photos(shared_data, tmp_path):
-    """Two clips of the indoor set are one: md5sum finds 12 files twice, half of them queries. A good set has no fault."""
+    """Two clips of the indoor set are one: md5sum finds 12 files twice, half of them queries."""
     domains = {split: [folder(shared_data / "ie-tower-indoor", split)] for split in ("train", "val", "test")}
     what = "12 images (6 of 48 queries, 6 of 48 in the database) are in train ie_tower_indoor too (same bytes)"
     assert said(check_domains(tmp_path, domains)) == [(True, "test ie_tower_indoor", what)]
