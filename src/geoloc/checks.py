@@ -54,6 +54,11 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     """The task, and what goes with some tasks only."""
     if content["task"] not in TASKS:
         return [f"task: must be one of {', '.join(TASKS)}, not {content['task']!r}"]
+    if content["unreadable"] != "stop" and content["task"] not in ("train", "check"):
+        return [
+            f"unreadable={content['unreadable']}: has an effect on task=train and task=check alone; evaluation never"
+            " leaves an image out"
+        ]
     if content["task"] == "search":  # it goes by the recall values of its run
         return []
     found = []

@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is wrong, and this line says how to put it right."""
+"""Exceptions for the user: what is wrong and how to put it right, in a line each and without a traceback."""
 
 
 class InputError(ValueError):
@@ -14,3 +14,7 @@ class InputError(ValueError):
         problems = tuple(text.rpartition("InputError: ")[2].strip() for text in problems)
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class CheckFailedError(Exception):
+    """A check has found something that would spoil results. `run.py` exits with code 1; the findings are in the log."""

@@ -1,6 +1,7 @@
 """The entrance: `python -m geoloc.run [overrides]`. Compose, check, do one task, close.
 
-Exit code 0: the job was done. 2: wrong config or input, one line a problem. 1: a failure while running.
+Exit code 0: the job was done. 2: wrong config or input, one line a problem. 1: a failure while running, or a check that
+has found what would spoil results.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from geoloc.errors import InputError
+from geoloc.errors import CheckFailedError, InputError
 from geoloc.folders import made, new_folder, new_job
 from geoloc.messages import one_line, say
 from geoloc.resume import lock_run, refuse_drift, resumed_arguments
@@ -160,6 +161,8 @@ def _note_failure(job: Job, error: BaseException) -> None:
     if isinstance(error, InputError):
         for problem in error.problems:
             log.error(problem)
+    elif isinstance(error, CheckFailedError):
+        log.error("%s", error)
     elif interrupted:
         resumable = job.cfg["task"] == "train" and (job.folder / "checkpoints" / "last.ckpt").is_file()
         log.error("interrupted%s", f"; continue with resume={job.folder}" if resumable else "")

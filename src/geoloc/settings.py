@@ -34,6 +34,7 @@ class Settings(BaseModel, extra="forbid"):
     patience: int = Field(ge=1)
     saved_predictions: int = Field(ge=1)
     keep_descriptors: bool
+    unreadable: Literal["stop", "skip_and_count"]
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]
     groups: Literal["none", "folder", "note", "column"]

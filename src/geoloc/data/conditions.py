@@ -62,7 +62,11 @@ def brightness(path: str | Path) -> float:
     The sky is up there: below it street lamps and headlights make the night bright, and shade makes the day dark.
     Luma is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) of the stored values.
     """
-    luma = np.asarray(read_image(path).convert("L"))  # (H, W) uint8
+    return luma_above(np.asarray(read_image(path).convert("L")))
+
+
+def luma_above(luma: np.ndarray) -> float:
+    """Mean of the upper third of (H, W) uint8."""
     return float(luma[: -(-len(luma) // 3)].mean())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
+from PIL import Image
 
 from geoloc.evaluate.before_after import Change
 from geoloc.report.changes import HEAD, change_cells
@@ -76,10 +77,11 @@ def _gallery(predictions: Path, domain: dict[str, Any]) -> Iterator[dict[str, An
                 [row["correct"] == "1" for row in rows],
                 tile=(160, 120),
             )
-            yield {"title": title, "image": _inline(picture), "rows": rows}
+            yield {"title": title, "image": inline(picture), "rows": rows}
 
 
-def _inline(picture: Any) -> str:
+def inline(picture: Image.Image) -> str:
+    """A picture as the address of an image that needs no file."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -24,29 +24,41 @@ def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
     Raises:
         InputError: With a line for each domain that cannot be used.
     """
-    problems: dict[str, str] = {}  # what is wrong -> the same, with the stage; a table of all stages is wrong once
-    domains: dict[str, list[Domain]] = {}
+    domains, problems = gather(job, stages)
     for stage in stages:
-        domains[stage] = []
-        for make in _sources(job, stage):
+        for domain in domains[stage]:
             try:
-                domain = make()
-                if domain is None:
-                    continue
                 if stage == "train":
                     _describe(domain, job.cfg["radius"]["positive"])
                 else:
                     _check_truth(job, domain)
-                domains[stage].append(domain)
+            except InputError as error:
+                problems += [f"{stage}: {line}" for line in error.problems]
+    if problems:
+        raise InputError(*dict.fromkeys(problems))
+    return domains
+
+
+def gather(job: Job, stages: tuple[str, ...]) -> tuple[dict[str, list[Domain]], list[str]]:
+    """The domains of the given stages that can be read, and a line for each problem with the others."""
+    problems: dict[str, str] = {}  # what is wrong -> the same, with the stage; a table of all stages is wrong once
+    domains: dict[str, list[Domain]] = {}
+    for stage in stages:
+        made: list[Domain] = []
+        for make in _sources(job, stage):
+            try:
+                domain = make()
             except InputError as error:
                 for line in error.problems:
                     problems.setdefault(line, f"{stage}: {line}")
-        names = [domain.name for domain in domains[stage]]
+                continue
+            if domain is not None:
+                made.append(domain)
+        names = [domain.name for domain in made]
         twice = [f"{stage}: two domains are called {name}" for name in names if names.count(name) > 1]
         problems |= {line: line for line in sorted(twice)}
-    if problems:
-        raise InputError(*problems.values())
-    return domains
+        domains[stage] = made
+    return domains, list(problems.values())
 
 
 def _sources(job: Job, stage: str) -> list[Any]:

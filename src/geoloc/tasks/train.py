@@ -24,6 +24,7 @@ from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
 from geoloc.tasks.results import describe_model, model_facts, read_results, write_status
+from geoloc.tasks.unreadable import skip_unreadable
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def do(job: Job) -> float:
     parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
     domains = read_domains(job, ("train", "val", "test"))
     build.check_tuning(job, domains)
+    skipped = skip_unreadable(job, domains)
     if net.whitening is not None:
         log.warning(
             "the whitening of checkpoint=%s does not fit a network that is trained on: it is left out",
@@ -57,7 +59,7 @@ def do(job: Job) -> float:
     seconds = {"data": time.perf_counter() - start}
     facts = model_facts(net, job.cfg["checkpoint"] or net.spec["backbone"].get("weights", "none"))
     log.info(describe_model(facts))
-    write_status(job, "running", model=facts)
+    write_status(job, "running", model=facts, **skipped)
 
     mining = MineTriplets(job.make(job.cfg["miner"]), job.seed, job.folder / "descriptors")
     callbacks, kept = _callbacks(job, bool(domains["val"]), mining)

@@ -1,0 +1,132 @@
+"""Findings about what train, val and test share: files, looks and ground."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from geoloc.data.check.alike import Alike
+from geoloc.data.check.of_copies import LOOK
+from geoloc.data.check.subject import SHOWN, SIDES, Finding, Subject, number
+from geoloc.data.domains import Domain
+
+SHARED_GROUND = 0.1  # share of queries that may lie beside train images; splits that are cut along a line have a few
+
+
+def of_splits(subjects: Sequence[Subject], alike: Alike) -> Iterator[Finding]:
+    """Everything about pairs of domains of different stages.
+
+    Args:
+        subjects: All domains.
+        alike: Of the photos of all of them.
+    """
+    for first in subjects:
+        for second in subjects:
+            if (first.stage, second.stage) in (("train", "val"), ("train", "test")):
+                yield from _files(first, second, True)
+                yield from _looks(first, second, alike)
+                yield from _ground(first, second)
+            elif (first.stage, second.stage) == ("val", "test"):
+                yield from _files(first, second, False)
+
+
+def _files(first: Subject, second: Subject, spoils: bool) -> Iterator[Finding]:
+    """The same bytes in both."""
+    found = np.flatnonzero(second.photos.readable & np.isin(second.photos.contents, first.photos.contents))
+    if not len(found):
+        return
+    size = len(second.domain.database)
+    queries = int((found >= size).sum())
+    what = (
+        f"{number(len(found), 'image')} ({queries} of {len(second.domain) - size} queries,"
+        f" {len(found) - queries} of {size} in the database) are in {first.where} too (same bytes)"
+    )
+    order = np.argsort(first.photos.contents, kind="stable")
+    twins = order[np.searchsorted(first.photos.contents[order], second.photos.contents[found])]
+    remedy = (
+        "take them out of one of the two: recall on photos that were trained on says little about new ones"
+        if spoils
+        else "the checkpoint is chosen on what it is then judged by; other val data would be more honest"
+    )
+    yield Finding(spoils, second.where, what, remedy, pairs=_shown(first, twins, second, found))
+
+
+def _looks(first: Subject, second: Subject, alike: Alike) -> Iterator[Finding]:
+    """The same look in both."""
+    train = first.first + np.arange(len(first.domain))
+    for side in SIDES:
+        places, photos, rows = second.side(side)
+        partners = alike.partners(rows, train)
+        partners[np.isin(photos.contents, first.photos.contents)] = -1  # told already
+        found = np.flatnonzero(partners >= 0)
+        if len(found):
+            yield Finding(
+                False,
+                second.where,
+                f"{len(found)} of {len(places)} images of the {side} look like one of {first.where} ({LOOK})",
+                "look at the pairs: if they are one photo in two encodings, take it out of one of the two",
+                pairs=_shown(first, partners[found] - first.first, second, rows[found] - second.first),
+            )
+
+
+def _shown(first: Subject, rows: np.ndarray, second: Subject, others: np.ndarray) -> tuple[tuple[Path, Path], ...]:
+    ours, theirs = first.domain.paths(), second.domain.paths()
+    pairs = zip(rows[:SHOWN].tolist(), others[:SHOWN].tolist(), strict=True)
+    return tuple((ours[row], theirs[other]) for row, other in pairs)
+
+
+def _ground(train: Subject, judged: Subject) -> Iterator[Finding]:
+    """Queries beside train images."""
+    own = home(train.domain) == home(judged.domain)
+    if not comparable(train.domain, judged.domain, own):
+        return
+    queries = judged.domain.queries
+    trained = np.concatenate([train.domain.database.xy, train.domain.queries.xy])
+    beside = np.flatnonzero(cKDTree(trained).query(queries.xy)[0] <= judged.radius)
+    if not len(beside):
+        return
+    share = len(beside) / len(queries)
+    yield Finding(
+        own and share > SHARED_GROUND,
+        judged.where,
+        f"{len(beside)} of {len(queries)} queries ({share:.0%}) lie within {judged.radius:g} m of images of"
+        f" {train.where}",
+        "recall there says how well the network knows places it was trained on; split the data by area"
+        if own
+        else "recall there says how well the network knows places it was trained on; say so beside the number",
+        tuple(str(queries.path(int(row))) for row in beside[:SHOWN]),
+    )
+
+
+def home(domain: Domain) -> Path:
+    """The folder of the data set that a domain is a split of."""
+    root = domain.database.root.resolve()
+    return root.parents[2] if root.parent.parent.name == "images" else root
+
+
+def comparable(first: Domain, second: Domain, same_set: bool) -> bool:
+    """Whether distances between two domains mean something: the same frame, and in UTM the same zone.
+
+    Args:
+        first: One domain.
+        second: Another.
+        same_set: They are splits of one data set, and where no zone is said it is one.
+    """
+    frames = {side.coordinates for domain in (first, second) for side in (domain.database, domain.queries)}
+    if len(frames) > 1 or (frames == {"local"} and not same_set):
+        return False
+    if frames == {"earth"}:
+        return True
+    numbers = [
+        {
+            zone.split()[0]
+            for side in (domain.database, domain.queries)
+            for zone in ([] if side.zones is None else np.unique(side.zones).tolist())
+            if zone
+        }
+        for domain in (first, second)
+    ]
+    return numbers[0] == numbers[1] if all(numbers) else same_set
