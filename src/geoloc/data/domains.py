@@ -36,7 +36,8 @@ class Domain:
         protocol: How it is judged.
 
     Raises:
-        InputError: Positions that cannot be brought into one frame, or a group of queries without a database.
+        InputError: Positions that cannot be brought into one frame, a group of queries without a database, or panoramas
+            to be counted of which nothing is known.
     """
 
     name: str
@@ -52,6 +53,11 @@ class Domain:
         if lonely:
             raise InputError(
                 f"{self.name}: groups={by}, and the queries of {', '.join(lonely[:3])} have no database images"
+            )
+        if self.protocol.panoramas and not (database.panos != "").any():  # type: ignore[operator]
+            raise InputError(
+                f"{self.name}: its protocol counts one hit a panorama, and no image of {database.root} has a panorama"
+                " id (field 7 of a name, or the column pano); panoramas=false counts every image"
             )
         object.__setattr__(self, "database", database)
         object.__setattr__(self, "queries", queries)
@@ -159,6 +165,9 @@ def read_domain(
     searched, asked = read_places(database, coordinates), read_places(queries, coordinates)
     if protocol.query_list is not None:
         asked = listed(asked, protocol.query_list)
+    alone = int((searched.panos == "").sum())  # type: ignore[union-attr]
+    if protocol.panoramas and 0 < alone < len(searched):
+        log.warning("%s: %d of %d database images have no panorama id; each counts as one", name, alone, len(searched))
     return Domain(name, searched, asked, protocol)
 
 

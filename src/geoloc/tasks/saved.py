@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from geoloc.data.domains import Domain, read_domain
-from geoloc.data.protocols import Protocol
+from geoloc.data.protocols import protocol_of
 from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.predictions import read_predictions
@@ -47,7 +47,7 @@ class SavedRun:
             InputError: The photos are gone, or are not those of the run any more.
         """
         database, queries = (Path(facts["folders"][side]) for side in ("database", "queries"))
-        protocol = Protocol(**facts.get("protocol", {}))
+        protocol = protocol_of(facts.get("protocol", {}))
         domain = read_domain(name, database, queries, facts.get("coordinates", "utm"), protocol)
         if domain.fingerprint() != fingerprint:
             raise InputError(

@@ -18,7 +18,7 @@ from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions
 from geoloc.report.page import write_page
 from geoloc.result import Result, complete, scores_of
-from geoloc.search import Found, check_chain, check_view, evidence, find, fitted_for, post_process, steps_for
+from geoloc.search import Found, check_chain, check_view, evidence, find, fitted_for, post_process
 from geoloc.tasks import build
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import NOT_BY_RADIUS
@@ -59,7 +59,6 @@ def do(job: Job) -> float:
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     ns = _ns(run, job)
     domain, radius = _judged(run, job, run.domain(name))
-    steps = steps_for(domain, steps)
     vectors = run.descriptors(name)
     protocol = run.results["protocol"]
     if vectors is None:
