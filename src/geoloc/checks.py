@@ -9,7 +9,8 @@ from typing import Any
 
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "check")
+TASKS = ("train", "test", "describe", "search", "check", "compare")
+OF_RUNS = ("search", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
     "callbacks",
@@ -54,12 +55,13 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     """The task, and what goes with some tasks only."""
     if content["task"] not in TASKS:
         return [f"task: must be one of {', '.join(TASKS)}, not {content['task']!r}"]
-    if content["task"] == "search":  # it goes by the recall values of its run
-        return []
     found = []
-    if int(content["monitor"][1:]) not in content["recall_values"]:
+    if content["task"] not in OF_RUNS and int(content["monitor"][1:]) not in content["recall_values"]:
         found.append(f"monitor: {content['monitor']} needs {content['monitor'][1:]} among recall_values")
-    if content["run"]:
+    if content["task"] != "compare":
+        idle = [key for key in ("runs", "other_protocols") if content[key]]
+        found += [f"{key}: has an effect on task=compare alone" for key in idle]
+    if content["run"] and content["task"] != "search":
         found.append("run: has an effect on task=search alone; checkpoint=PATH names the network of another task")
     return found
 
@@ -141,7 +143,7 @@ def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list
     try:
         for part in (instantiate(content["index"]), *steps):
             getattr(part, "check_installed", lambda: None)()
-        if content["task"] != "search":  # there the view is that of the run
+        if content["task"] not in OF_RUNS:  # there the view is that of the run
             check_chain(instantiate(content["views"]), steps)
     except InputError as error:
         return list(error.problems)
@@ -150,7 +152,7 @@ def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list
 
 def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
-    if content["checkpoint"] or content["resume"] or content["task"] == "search":
+    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS:
         return []  # the checkpoint says what the network is, or there is none
     import torch
 

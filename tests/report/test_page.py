@@ -110,7 +110,7 @@ def test_all_is_told(render):
         "Before and after post-processing",
         "day, 8 queries",
         "Metres",
-        "How images were shown and searched",
+        "How images were shown, searched and judged",
     ):
         assert heading in told.headings
     for row in (
@@ -154,7 +154,8 @@ def test_the_curve_is_drawn_where_it_belongs(render):
 def test_an_older_run_has_none_of_it_and_is_rendered(render):
     page = render({"day": DOMAIN})
     told = Cells(page)
-    assert told.headings == ["Recall", "Network", "day", "Run"]
+    assert told.headings == ["Recall", "How images were shown, searched and judged", "Network", "day", "Run"]
+    assert ["judging of day", "right within 25 m"] in told.rows
     assert told.titles == []
     assert "bootstrap" not in page
 

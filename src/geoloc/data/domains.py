@@ -54,7 +54,7 @@ class Domain:
             raise InputError(
                 f"{self.name}: groups={by}, and the queries of {', '.join(lonely[:3])} have no database images"
             )
-        if self.protocol.panoramas and not (database.panos != "").any():  # type: ignore[operator]
+        if self.protocol.panoramas and np.all(database.panos == ""):
             raise InputError(
                 f"{self.name}: its protocol counts one hit a panorama, and no image of {database.root} has a panorama"
                 " id (field 7 of a name, or the column pano); panoramas=false counts every image"
@@ -165,7 +165,7 @@ def read_domain(
     searched, asked = read_places(database, coordinates), read_places(queries, coordinates)
     if protocol.query_list is not None:
         asked = listed(asked, protocol.query_list)
-    alone = int((searched.panos == "").sum())  # type: ignore[union-attr]
+    alone = np.count_nonzero(searched.panos == "")
     if protocol.panoramas and 0 < alone < len(searched):
         log.warning("%s: %d of %d database images have no panorama id; each counts as one", name, alone, len(searched))
     return Domain(name, searched, asked, protocol)

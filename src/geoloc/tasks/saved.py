@@ -104,8 +104,12 @@ class SavedRun:
         return read_predictions(self.folder / "predictions" / "val" / f"{domain.name}.csv", domain)
 
 
-def open_run(folder: str | Path | None) -> SavedRun:
+def open_run(folder: str | Path | None, key: str = "run") -> SavedRun:
     """Open a run's folder.
+
+    Args:
+        folder: As typed.
+        key: Of the config that names it.
 
     Raises:
         InputError: There is no run, or it holds nothing to go on from.
@@ -113,13 +117,14 @@ def open_run(folder: str | Path | None) -> SavedRun:
     if not folder:
         raise InputError("run: must be given: run=PATH, the folder of a run of task=train, test or describe")
     folder = Path(folder)
+    where = f"{key}={folder}"
     results = read_results(folder)
     if not results:
-        raise InputError(f"run={folder}: not the folder of a run (it has no results.json)")
+        raise InputError(f"{where}: not the folder of a run (it has no results.json)")
     if not results.get("domains"):
-        raise InputError(f"run={folder}: holds no judged domain (its status is {results.get('status', 'unknown')})")
+        raise InputError(f"{where}: holds no judged domain (its status is {results.get('status', 'unknown')})")
     if results["status"] != "finished":  # its descriptors may be half of one network and half of another
-        raise InputError(f"run={folder}: is not finished (its status is {results['status']})")
+        raise InputError(f"{where}: is not finished (its status is {results['status']})")
     if "protocol" not in results:
-        raise InputError(f"run={folder}: was written by an older version of geoloc; run task=test again")
+        raise InputError(f"{where}: was written by an older version of geoloc; run task=test again")
     return SavedRun(folder, results)
