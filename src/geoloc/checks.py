@@ -44,7 +44,7 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
     found += _of_val(content) + _of_trainer(content["trainer"])
-    if found:
+    if found or content["task"] == "compare":  # which builds nothing, and refuses what is typed in vain
         return found
     return (_of_small_parts(content, instantiate) or _of_search(content, instantiate)) + _of_network(
         content, instantiate
