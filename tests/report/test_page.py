@@ -160,6 +160,14 @@ def test_an_older_run_has_none_of_it_and_is_rendered(render):
     assert "bootstrap" not in page
 
 
+def test_each_domain_tells_how_it_was_judged(render):
+    protocol = {"groups": "folder", "group_count": 2, "query_list": "/sets/msls_740.txt", "listed_queries": 740}
+    told = Cells(render({"cph": DOMAIN | {"protocol": protocol}, "tokyo": DOMAIN | {"protocol": {"panoramas": True}}}))
+    line = "right within 25 m; searched within its city (folder): 2 groups; 740 queries of msls_740.txt"
+    assert ["judging of cph", line] in told.rows
+    assert ["judging of tokyo", "right within 25 m; one hit a panorama"] in told.rows
+
+
 def test_domains_without_a_part_are_left_out_of_it(render):
     part = DOMAIN | {"meters": MORE["meters"], "index": {}}
     page = render({"day": DOMAIN, "night": part}, protocol={"image_size": [1, 2], "postprocess": {}})
