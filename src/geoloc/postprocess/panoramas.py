@@ -65,6 +65,12 @@ def best_first(candidates: np.ndarray, panos: np.ndarray) -> np.ndarray:
     return repeated.argsort(axis=1, kind="stable")
 
 
+def sizes_of(panos: np.ndarray) -> np.ndarray:
+    """(P,) int64 number of images of each panorama; `panos` ((N,) str) as in `best_first`."""
+    _, sizes = np.unique(panos[panos != ""], return_counts=True)
+    return np.concatenate([sizes, np.ones(np.count_nonzero(panos == ""), np.int64)])
+
+
 def candidates_for(panos: np.ndarray, k: int) -> int:
     """Candidates among which the first k panoramas of every query are sure to be.
 
@@ -81,8 +87,7 @@ def candidates_for(panos: np.ndarray, k: int) -> int:
         >>> candidates_for(np.array(["a", "a", "a", "b", "b", "", "c"]), 3)  # a, a, a, b, b and another
         6
     """
-    _, sizes = np.unique(panos[panos != ""], return_counts=True)
-    sizes = np.concatenate([sizes, np.ones(int((panos == "").sum()), np.int64)])
+    sizes = sizes_of(panos)
     if len(sizes) < k:
         return len(panos)
     return int(np.sort(sizes)[::-1][: k - 1].sum()) + 1
