@@ -23,8 +23,8 @@ from geoloc.report.study import write_study
 from geoloc.report.sweep import SweepJob, read_jobs
 
 
-def judged(sweep: Path, data: Path) -> dict[str, dict[str, float]]:
-    """{name of the sweep's job: recalls} of all that is judged already.
+def judged(sweep: Path, data: Path) -> dict[str, SweepJob]:
+    """{name of the sweep's job: the job that has judged its network} of all that is judged already.
 
     Raises:
         InputError: Another folder of the same name was judged there.
@@ -37,7 +37,7 @@ def judged(sweep: Path, data: Path) -> dict[str, dict[str, float]]:
         asked = yaml.safe_load((folder / job.name / ".hydra" / "config.yaml").read_text(encoding="utf-8"))
         if asked["test_folders"] != [str(data)]:
             raise InputError(f"{folder}: holds what {asked['test_folders'][0]} gave; move it away to judge {data}")
-        found[Path(asked["checkpoint"]).name] = job.recalls
+        found[Path(asked["checkpoint"]).name] = job
     return found
 
 
@@ -72,10 +72,11 @@ def quoted(path: Path) -> str:
     return f"'{escaped}'"
 
 
-def as_judged(job: SweepJob, found: dict[str, dict[str, float]]) -> SweepJob:
-    """A job of the sweep with the recalls on the folder in place of its own."""
-    status = "not judged" if job.status == "finished" and job.name not in found else job.status
-    return replace(job, status=status, recalls=found.get(job.name, {}) if status == "finished" else {})
+def as_judged(job: SweepJob, found: dict[str, SweepJob]) -> SweepJob:
+    """A job of the sweep with the recalls on the folder, and how they came about, in place of its own."""
+    if job.status == "finished" and job.name in found:
+        return replace(job, recalls=found[job.name].recalls, judging=found[job.name].judging)
+    return replace(job, status="not judged" if job.status == "finished" else job.status, recalls={}, judging={})
 
 
 def main() -> None:

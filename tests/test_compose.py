@@ -75,8 +75,8 @@ def city(tmp_path_factory):
 
 def with_panoramas(domain):
     """Two neighbouring images of the database are of one panorama each."""
-    shots = np.array([f"pano{row // 2}" for row in range(len(domain.database))])
-    return replace(domain, database=replace(domain.database, shots=shots))
+    panos = np.array([f"pano{row // 2}" for row in range(len(domain.database))])
+    return replace(domain, database=replace(domain.database, panos=panos))
 
 
 @pytest.fixture(scope="module")

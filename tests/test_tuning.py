@@ -15,7 +15,7 @@ from geoloc.postprocess.geo_neighbours import GeoNeighbours
 from geoloc.predictions import Predictions
 from geoloc.tuning import TuningCase, tunable, tune
 
-NOTHING = Evidence(xy=np.zeros((9, 2)), shots=np.full(9, ""))
+NOTHING = Evidence(xy=np.zeros((9, 2)), panos=np.full(9, ""))
 
 
 class Reverse:
@@ -102,7 +102,7 @@ def test_tunable_steps():
 def test_the_density_step_never_lowers_r1_of_the_cases(seed):
     """Mean over the domains, of the chain up to that step, with what the step before it leaves as the measure."""
     draw = np.random.default_rng(seed)
-    known = Evidence(xy=draw.uniform(0, 60, (30, 2)), shots=np.full(30, ""))
+    known = Evidence(xy=draw.uniform(0, 60, (30, 2)), panos=np.full(30, ""))
     cases = []
     for number in range(3):
         ids = np.array([draw.permutation(30)[:8] for _ in range(5)])

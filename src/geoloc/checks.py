@@ -9,7 +9,8 @@ from typing import Any
 
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "check")
+TASKS = ("train", "test", "describe", "search", "check", "compare")
+OF_RUNS = ("search", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
     "callbacks",
@@ -43,7 +44,7 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
     found += _of_data(content) + _of_val(content) + _of_trainer(content["trainer"])
-    if found:
+    if found or content["task"] == "compare":  # which builds nothing, and refuses what is typed in vain
         return found
     return (_of_small_parts(content, instantiate) or _of_search(content, instantiate)) + _of_network(
         content, instantiate
@@ -59,12 +60,13 @@ def _of_task(content: dict[str, Any]) -> list[str]:
             f"unreadable={content['unreadable']}: has an effect on task=train and task=check alone; evaluation never"
             " leaves an image out"
         ]
-    if content["task"] == "search":  # it goes by the recall values of its run
-        return []
     found = []
-    if int(content["monitor"][1:]) not in content["recall_values"]:
+    if content["task"] not in OF_RUNS and int(content["monitor"][1:]) not in content["recall_values"]:
         found.append(f"monitor: {content['monitor']} needs {content['monitor'][1:]} among recall_values")
-    if content["run"]:
+    if content["task"] != "compare":
+        idle = [key for key in ("runs", "other_protocols") if content[key]]
+        found += [f"{key}: has an effect on task=compare alone" for key in idle]
+    if content["run"] and content["task"] != "search":
         found.append("run: has an effect on task=search alone; checkpoint=PATH names the network of another task")
     return found
 
@@ -166,7 +168,7 @@ def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list
     try:
         for part in (instantiate(content["index"]), *steps):
             getattr(part, "check_installed", lambda: None)()
-        if content["task"] != "search":  # there the view is that of the run
+        if content["task"] not in OF_RUNS:  # there the view is that of the run
             check_chain(instantiate(content["views"]), steps)
     except InputError as error:
         return list(error.problems)
@@ -175,7 +177,7 @@ def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list
 
 def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
-    if content["checkpoint"] or content["resume"] or content["task"] == "search":
+    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS:
         return []  # the checkpoint says what the network is, or there is none
     import torch
 

@@ -21,7 +21,7 @@ EASTING = (100_000.0, 900_000.0)
 NORTHING = (0.0, 10_000_000.0)
 SPLITS = ("train", "val", "test")
 SIDES = ("database", "queries")
-TEXTS = ("zones", "notes", "shots", "conditions", "groups")  # columns of a set that may be left out
+TEXTS = ("zones", "notes", "shots", "panos", "conditions", "groups")  # columns of a set that may be left out
 UNKNOWN = "unknown"  # what tables call the condition of an image that has none
 
 
@@ -39,6 +39,7 @@ class PlaceSet:
             where the data does not say.
         notes: (N,) str, free text such as "day" or "night"; empty where the data has none.
         shots: (N,) str, identifies one exposure (panorama id and time stamp); empty where the data has none.
+        panos: (N,) str, identifies the panorama that an image was cut from; empty where the data has none.
         conditions: (N,) str, one word such as "day" or "night"; empty where it is unknown.
         groups: (N,) str, such as a city: where a domain's protocol says so, a query is searched in its own group alone.
         coordinates: "utm" (range is checked), "local" (any metric frame), or "earth" (see `together`).
@@ -53,6 +54,7 @@ class PlaceSet:
     zones: np.ndarray | None = None
     notes: np.ndarray | None = None
     shots: np.ndarray | None = None
+    panos: np.ndarray | None = None
     conditions: np.ndarray | None = None
     groups: np.ndarray | None = None
     coordinates: Literal["utm", "local", "earth"] = "utm"

@@ -21,7 +21,7 @@ from geoloc.index.grouped import Grouped, fitted_groups
 from geoloc.index.index import Fitted, Index
 from geoloc.index.quality import Quality, recall_of
 from geoloc.postprocess.chain import Evidence, Step, apply_all, evidence_of
-from geoloc.postprocess.panoramas import Panoramas
+from geoloc.postprocess.panoramas import candidates_for, merged
 from geoloc.predictions import Descriptors, Predictions
 from geoloc.views.view import Merges, Pools, View
 
@@ -91,12 +91,6 @@ def fitted_for(
     return fitted_groups(index, database, domain.groups(), path, model, write)
 
 
-def steps_for(domain: Domain, steps: Sequence[Step]) -> list[Step]:
-    """The chain of a domain: first of all one hit for each panorama where its protocol says so."""
-    merging = domain.protocol.panoramas and not any(isinstance(step, Panoramas) for step in steps)
-    return [Panoramas(), *steps] if merging else list(steps)
-
-
 def find(
     domain: Domain,
     descriptors: Descriptors,
@@ -110,6 +104,9 @@ def find(
 ) -> Found:
     """Search some queries and post-process what is found.
 
+    Where the protocol of the domain counts one hit a panorama, so many candidates are searched that the first k
+    panoramas are among them, and the best image of each is what is found.
+
     Args:
         domain: Whose queries they are.
         descriptors: (N + Q * V, D); crop v of query q is in row q * V + v of its queries.
@@ -118,21 +115,24 @@ def find(
         built: The same, of this database.
         view: Whose crops were described.
         steps: The chain of post-processing.
-        k: Candidates wanted; never more than N are found.
+        k: Predictions wanted; never more than N are found.
         shown: Show the progress of long steps.
     """
     start = time.perf_counter()
     vectors = one_each(view, descriptors.queries, own)
     looked_up = descriptors.queries[crop_rows(own, view.count).ravel()] if vectors is None else vectors
-    found = _look_up(domain, built, looked_up, own, k)
+    panos = domain.database.panos if domain.protocol.panoramas else None
+    found = _look_up(domain, built, looked_up, own, k if panos is None else candidates_for(panos, k))
     quality = None
     if index.approximate and len(looked_up):
         exact = fitted_for(domain, Exact(), descriptors.database, None, "")
         quality = recall_of(found, lambda rows, k: _look_up(domain, exact, looked_up, own, k, rows))
     if vectors is None and isinstance(view, Merges):
         shape = (len(own), view.count, found.ids.shape[1])
-        merged = view.merge(found.ids.reshape(shape), found.distances.reshape(shape), shape[2])
-        found = Predictions(*merged, found.database_size)
+        one_list = view.merge(found.ids.reshape(shape), found.distances.reshape(shape), shape[2])
+        found = Predictions(*one_list, found.database_size)
+    if panos is not None:
+        found = merged(found, panos, k)
     seconds = {"search": time.perf_counter() - start}
     if not steps:
         return Found(found, found, quality, seconds)

@@ -23,6 +23,8 @@ class Settings(BaseModel, extra="forbid"):
     checkpoint: str | None
     resume: str | None
     run: str | None
+    runs: list[str] | None
+    other_protocols: bool
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)

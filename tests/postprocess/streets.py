@@ -10,7 +10,7 @@ ORDERS = ("size", "size_distance", "heads", "nearest_heads")
 
 def evidence(xy):
     """Of a database at these positions."""
-    return Evidence(xy=np.asarray(xy, np.float64).reshape(-1, 2), shots=np.full(len(xy), ""))
+    return Evidence(xy=np.asarray(xy, np.float64).reshape(-1, 2), panos=np.full(len(xy), ""))
 
 
 def ordered(step, xy, distances=None):

@@ -122,7 +122,7 @@ def test_one_candidate_and_no_query():
 def test_descriptors_are_needed():
     ids, distances, evidence = random_lists(seed=5)
     with pytest.raises(InputError, match="AlphaQE needs descriptors"):
-        apply(AlphaQE(), Predictions(ids, distances, 30), Evidence(evidence.xy, evidence.shots))
+        apply(AlphaQE(), Predictions(ids, distances, 30), Evidence(evidence.xy, evidence.panos))
 
 
 @pytest.mark.parametrize("wrong", [{"n": 0}, {"alpha": -1.0}, {"depth": -1}])

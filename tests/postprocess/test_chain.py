@@ -12,7 +12,7 @@ from geoloc.postprocess.chain import Evidence, apply, apply_all
 from geoloc.predictions import Predictions
 
 FOUND = Predictions(np.array([[4, 2, 7, 1], [0, 3, 5, 6]]), np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32), 8)
-NOTHING = Evidence(xy=np.zeros((8, 2)), shots=np.full(8, ""))
+NOTHING = Evidence(xy=np.zeros((8, 2)), panos=np.full(8, ""))
 
 
 class Reversed:
@@ -74,7 +74,7 @@ def test_what_a_step_needs_must_be_there(need, said):
 
 def test_evidence_of_some_queries():
     known = Evidence(
-        NOTHING.xy, NOTHING.shots, queries=np.arange(6).reshape(3, 2), query_photo=lambda row: f"photo {row}"
+        NOTHING.xy, NOTHING.panos, queries=np.arange(6).reshape(3, 2), query_photo=lambda row: f"photo {row}"
     ).select(np.array([2, 0]))
     assert known.queries.tolist() == [[4, 5], [0, 1]]
     assert [known.query_photo(row) for row in (0, 1)] == ["photo 2", "photo 0"]

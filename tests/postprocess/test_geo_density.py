@@ -12,7 +12,7 @@ from geoloc.predictions import Predictions
 
 def evidence_at(xy):
     xy = np.asarray(xy, np.float64)
-    return Evidence(xy=xy, shots=np.full(len(xy), ""))
+    return Evidence(xy=xy, panos=np.full(len(xy), ""))
 
 
 def random_lists(seed, queries=7, listed=12, database=40):

@@ -158,7 +158,7 @@ def test_one_candidate_and_no_query():
 def test_descriptors_are_needed():
     ids, distances, evidence = random_lists(seed=13)
     with pytest.raises(InputError, match="KReciprocal needs descriptors"):
-        apply(KReciprocal(), Predictions(ids, distances, 40), Evidence(evidence.xy, evidence.shots))
+        apply(KReciprocal(), Predictions(ids, distances, 40), Evidence(evidence.xy, evidence.panos))
 
 
 @pytest.mark.parametrize("wrong", [{"k1": 0}, {"k2": 0}, {"weight": -0.1}, {"depth": -1}])

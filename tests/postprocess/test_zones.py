@@ -32,7 +32,7 @@ def test_a_second_zone_changes_nothing_in_the_first(step):
     candidates = np.stack([rng.permutation(60)[:20] for _ in range(30)])
     distances = np.sort(rng.uniform(0.2, 1, (30, 20)).astype(np.float32), axis=1)
     orders = [
-        step(candidates, distances, Evidence(xy=xy, shots=np.full(len(xy), "")))
+        step(candidates, distances, Evidence(xy=xy, panos=np.full(len(xy), "")))
         for xy in (np.concatenate([flat, away + 1e5]), solid)
     ]
     assert orders[0].tolist() == orders[1].tolist()

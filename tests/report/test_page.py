@@ -110,7 +110,7 @@ def test_all_is_told(render):
         "Before and after post-processing",
         "day, 8 queries",
         "Metres",
-        "How images were shown and searched",
+        "How images were shown, searched and judged",
     ):
         assert heading in told.headings
     for row in (
@@ -154,9 +154,18 @@ def test_the_curve_is_drawn_where_it_belongs(render):
 def test_an_older_run_has_none_of_it_and_is_rendered(render):
     page = render({"day": DOMAIN})
     told = Cells(page)
-    assert told.headings == ["Recall", "Network", "day", "Run"]
+    assert told.headings == ["Recall", "How images were shown, searched and judged", "Network", "day", "Run"]
+    assert ["judging of day", "right within 25 m"] in told.rows
     assert told.titles == []
     assert "bootstrap" not in page
+
+
+def test_each_domain_tells_how_it_was_judged(render):
+    protocol = {"groups": "folder", "group_count": 2, "query_list": "/sets/msls_740.txt", "listed_queries": 740}
+    told = Cells(render({"cph": DOMAIN | {"protocol": protocol}, "tokyo": DOMAIN | {"protocol": {"panoramas": True}}}))
+    line = "right within 25 m; searched within its city (folder): 2 groups; 740 queries of msls_740.txt"
+    assert ["judging of cph", line] in told.rows
+    assert ["judging of tokyo", "right within 25 m; one hit a panorama"] in told.rows
 
 
 def test_domains_without_a_part_are_left_out_of_it(render):

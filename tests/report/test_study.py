@@ -157,3 +157,35 @@ def test_jobs_that_all_failed_give_a_study_without_tables(tmp_path):
     (row,), text = study(tmp_path)
     assert (row["jobs"], row["seeds"], row["pairs"]) == ("2", "0", "0")
     assert text.count("RuntimeError: boom") == 2
+
+
+def write_judged(sweep, judged):
+    """judged: {radius.eval: (R@1 of seed 0, of seed 1, fingerprint)}."""
+    number = 0
+    for radius, (*recalls, mark) in judged.items():
+        for seed, r1 in enumerate(recalls):
+            domains = {"day": {"recalls": {"1": r1}, "radius_m": float(radius)}}
+            domains["dusk"] = {"recalls": {"1": r1}, "radius_m": 25.0}
+            more = {"domains": domains, "fingerprints": {"day": mark, "dusk": "same"}}
+            write_job(sweep, number, [f"radius.eval={radius}", f"seed={seed}"], **more)
+            number += 1
+
+
+def test_recalls_under_different_protocols_are_not_subtracted(tmp_path):
+    write_judged(tmp_path, {"25": (50, 60, "photos one"), "50": (70, 90, "photos one")})
+    (_, wide), text = study(tmp_path)
+    assert (wide["day/R1"], wide["day/R1_difference"]) == ("80.0000", "")
+    assert wide["dusk/R1_difference"] == "25.0000"  # that domain has a radius of its own
+    assert (
+        "- day: radius.eval=50 is not compared in seed 0, 1: judged under another protocol (right within 50 m;"
+        " photos photos o) than the baseline (right within 25 m; photos photos o)\n"
+    ) in text
+    assert text.count("is not compared") == 1
+    assert "| 50 | 2 of 2 | 2 | 80.0 [-47.1, 207.1] |  |" in text
+
+
+def test_recalls_on_other_photos_are_not_subtracted(tmp_path):
+    write_judged(tmp_path, {"25": (50, 60, "photos"), "25.0": (70, 90, "others")})
+    (_, other), text = study(tmp_path)
+    assert other["day/R1_difference"] == ""
+    assert "judged under another protocol (right within 25 m; photos others) than the baseline (right within" in text

@@ -37,7 +37,8 @@ class Domain:
         part: Of the manifest that lists its photos; None for those of two folders.
 
     Raises:
-        InputError: Positions that cannot be brought into one frame, or a group of queries without a database.
+        InputError: Positions that cannot be brought into one frame, a group of queries without a database, or panoramas
+            to be counted of which nothing is known.
     """
 
     name: str
@@ -54,6 +55,11 @@ class Domain:
         if lonely:
             raise InputError(
                 f"{self.name}: groups={by}, and the queries of {', '.join(lonely[:3])} have no database images"
+            )
+        if self.protocol.panoramas and np.all(database.panos == ""):
+            raise InputError(
+                f"{self.name}: its protocol counts one hit a panorama, and no image of {database.root} has a panorama"
+                " id (field 7 of a name, or the column pano); panoramas=false counts every image"
             )
         object.__setattr__(self, "database", database)
         object.__setattr__(self, "queries", queries)
@@ -191,6 +197,9 @@ def _domain(name: str, database: PlaceSet, queries: PlaceSet, protocol: Protocol
     """A domain of those queries that its protocol asks."""
     if protocol.query_list is not None:
         queries = listed(queries, protocol.query_list)
+    alone = np.count_nonzero(database.panos == "")
+    if protocol.panoramas and 0 < alone < len(database):
+        log.warning("%s: %d of %d database images have no panorama id; each counts as one", name, alone, len(database))
     return Domain(name, database, queries, protocol, part)
 
 

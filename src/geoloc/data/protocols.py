@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ class Protocol:
             folder below `database` or `queries`; "note": the last word of the note, parted by underscores; "column":
             the column `group` of the tables; "none": all images are searched.
         query_list: Text file that names the queries, one path relative to their folder a line; None: all.
-        panoramas: Of each panorama only the best image counts.
+        panoramas: Of each panorama only the best image counts (not within groups).
 
     Raises:
         ValueError: Values that do not go together.
@@ -44,6 +45,8 @@ class Protocol:
             raise ValueError("frames and metres_per_frame: give both or none")
         if self.frames is not None and self.radius is not None:
             raise ValueError("radius and frames: give one of them")
+        if self.panoramas and self.groups != "none":
+            raise ValueError(f"panoramas: cannot be counted once within groups={self.groups}; leave one of them out")
         for name, least in (("radius", "above 0"), ("metres_per_frame", "above 0"), ("frames", "0 or more")):
             value = getattr(self, name)
             if value is not None and not (value > 0 or (value == 0 and name == "frames")):
@@ -69,6 +72,11 @@ class Protocol:
 
 
 BY_RADIUS = Protocol()
+
+
+def protocol_of(facts: Mapping[str, Any]) -> Protocol:
+    """The protocol that has told these facts; what else stands among them, such as counts, is no part of it."""
+    return Protocol(**{each.name: facts[each.name] for each in fields(Protocol) if each.name in facts})
 
 
 def grouped(places: PlaceSet, by: By) -> np.ndarray:

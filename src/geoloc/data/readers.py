@@ -21,7 +21,7 @@ import numpy as np
 
 from geoloc.data.conditions import of_note
 from geoloc.data.images import EXTENSIONS
-from geoloc.data.tables import read_table, shot_name, zone_name
+from geoloc.data.tables import pano_name, read_table, shot_name, zone_name
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
 
@@ -127,6 +127,7 @@ def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "loc
         zones=np.array([zone_name(_field(parts, 3), _field(parts, 4)) for parts in fields]),
         notes=np.array(notes),
         shots=np.array([shot_name(_field(parts, 7), _field(parts, 13)) for parts in fields]),
+        panos=np.array([pano_name(_field(parts, 7), _field(parts, 13)) for parts in fields]),
         conditions=np.array([of_note(note) for note in notes]),
         coordinates=coordinates,
     )

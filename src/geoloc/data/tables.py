@@ -1,7 +1,8 @@
 """Positions from a table: columns `path` and `east,north` (metres) or `lat,lon` (degrees; they count where both are).
 
 Further columns that are understood: `zone` (UTM, such as 17T; beside east,north), `note`, `condition`, `group`, and
-`pano` with `time`, which together identify an exposure. `read_table` reads a table beside a folder of images.
+`pano` with `time`, which together identify an exposure (`pano` alone: the panorama that an image was cut from).
+`read_table` reads a table beside a folder of images.
 """
 
 from __future__ import annotations
@@ -186,6 +187,7 @@ def to_places(rows: list[Row], keys: Keys, root: Path, coordinates: Literal["utm
         zones=zones,
         notes=np.array([row.get("note") for row in rows]),
         shots=np.array([shot_name(row.get("pano"), row.get("time")) for row in rows]),
+        panos=np.array([pano_name(row.get("pano"), row.get("time")) for row in rows]),
         conditions=np.array([_condition(row) for row in rows]),
         groups=np.array([row.get("group") for row in rows]),
         coordinates=coordinates,
@@ -227,4 +229,16 @@ def zone_name(number: str, band: str) -> str:
 
 def shot_name(pano: str, time: str) -> str:
     """What identifies one exposure; empty unless panorama and time are both known."""
-    return f"{pano} {time}" if pano and time else ""
+    return pano_name(pano, time) if time else ""
+
+
+def pano_name(pano: str, time: str) -> str:
+    """What identifies a panorama among those of one folder: its id, and the time of its exposure where that is known.
+
+    The benchmark's tools have written "None" into names of images that have no id.
+
+    Example:
+        >>> pano_name("a7", "20240101"), pano_name("a7", ""), pano_name("None", "20240101")
+        ('a7 20240101', 'a7', '')
+    """
+    return f"{pano} {time}".rstrip() if pano not in ("", "None") else ""

@@ -26,7 +26,7 @@ from geoloc.places import Neighbours
 from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions, Scores
 from geoloc.result import Result, complete
-from geoloc.search import check_view, evidence, find, fitted_for, one_each, steps_for
+from geoloc.search import check_view, evidence, find, fitted_for, one_each
 from geoloc.tuning import TuningCase, tune
 from geoloc.views.hard_resize import HardResize
 from geoloc.views.view import View
@@ -151,7 +151,7 @@ class Evaluation:
         seconds = {"extract": item.seconds}
         if self.index.approximate:
             seconds["index"] = time.perf_counter() - start
-        steps = steps_for(domain, self.steps) if self.stage == "test" else []
+        steps = self.steps if self.stage == "test" else []
         shown = self.trainer.is_global_zero
         found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k, shown)
         radius = domain.radius_m(self.radius)

@@ -26,7 +26,7 @@ class Evidence:
 
     Args:
         xy: (N, 2) float64 positions of the database in metres.
-        shots: (N,) str, the exposure (panorama) that each database image was cut from; empty where unknown.
+        panos: (N,) str, the panorama that each database image was cut from; empty where unknown.
         database: (N, D) float descriptors; None if they were not kept.
         queries: (Q, D) float descriptors; None if they were not kept.
         database_photo: Row -> path of a database image; None if no photo is at hand.
@@ -35,7 +35,7 @@ class Evidence:
     """
 
     xy: np.ndarray
-    shots: np.ndarray
+    panos: np.ndarray
     database: np.ndarray | None = None
     queries: np.ndarray | None = None
     database_photo: Callable[[int], Path] | None = None
@@ -66,10 +66,10 @@ def evidence_of(
         descriptors: Of both; None if they were not kept.
         read: Path -> (H, W, 3) uint8 RGB. Given by the caller, as the image reader belongs to `data`, a sibling.
     """
-    assert database.shots is not None
+    assert database.panos is not None
     return Evidence(
         xy=database.xy,
-        shots=database.shots,
+        panos=database.panos,
         database=None if descriptors is None else descriptors.database,
         queries=None if descriptors is None else descriptors.queries,
         database_photo=database.path,

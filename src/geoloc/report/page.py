@@ -18,7 +18,7 @@ from geoloc.evaluate.before_after import Change
 from geoloc.report.changes import HEAD, change_cells
 from geoloc.report.charts import Line, RadiusChart, line_chart, radius_chart
 from geoloc.report.figures import strip
-from geoloc.report.protocol import protocol_rows, step_rows
+from geoloc.report.protocol import judging_rows, protocol_rows, step_rows
 
 Domains = dict[str, dict[str, Any]]  # as results.json has them
 
@@ -53,7 +53,7 @@ def write_page(folder: Path) -> Path:
             change_head=HEAD[1:],
             steps=step_rows(protocol, results.get("tuned", {})),
             chart=_radius_chart(domains),
-            protocol=protocol_rows(protocol, agreement),
+            protocol=protocol_rows(protocol, agreement) + judging_rows(domains),
             curves=_curves(folder / "metrics.csv"),
             shown=SHOWN,
         ),

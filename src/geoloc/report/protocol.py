@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from geoloc.evaluate.rules import told
+
 NAMING = ("name", "_target_")  # keys that say what a part is, not how it works
+
+
+def judging_rows(domains: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(what, how) of the judging of each domain.
+
+    Args:
+        domains: Of results.json.
+    """
+    return [(f"judging of {name}", told(facts)) for name, facts in domains.items()]
 
 
 def protocol_rows(protocol: Mapping[str, Any], agreement: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]]:

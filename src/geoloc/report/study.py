@@ -48,6 +48,11 @@ class Row:
         other = self.baseline
         return [] if other is None or other is self else [seed for seed in self.seeds if seed in other.seeds]
 
+    def judged_alike(self, seed: str, domain: str) -> bool:
+        """Whether a seed's recalls on a domain may be compared with the baseline's: same protocol, same photos."""
+        assert self.baseline is not None
+        return self.seeds[seed].judging.get(domain) == self.baseline.seeds[seed].judging.get(domain)
+
 
 def write_study(sweep: Path, jobs: Sequence[SweepJob] | None = None, stem: str = "study") -> Path | None:
     """Write `<stem>.csv` and `<stem>.md` into the sweep's folder.
@@ -69,6 +74,7 @@ def write_study(sweep: Path, jobs: Sequence[SweepJob] | None = None, stem: str =
     rows, notes = _rows(jobs)
     notes = [_find_baselines(rows, configured(sweep, "baseline")), *notes]
     metrics = list(dict.fromkeys(key for job in jobs for key in job.recalls))
+    notes += [note for domain in dict.fromkeys(map(_domain, metrics)) for row in rows for note in _apart(row, domain)]
     write_whole(sweep / f"{stem}.csv", _csv(rows, metrics))
     write_whole(sweep / f"{stem}.md", _md(f"{sweep.resolve().name}: {stem}", rows, metrics, notes))
     return sweep / f"{stem}.md"
@@ -129,6 +135,23 @@ def _find_baselines(rows: list[Row], wanted: object) -> str:
     return said + (f"; so far no job has it beside {'; '.join(alone)}" if alone else "")
 
 
+def _apart(row: Row, domain: str) -> list[str]:
+    """A line if a domain was judged otherwise in a row than in its baseline, so that there is no difference."""
+    apart = [seed for seed in row.common() if not row.judged_alike(seed, domain)]
+    if not apart or row.baseline is None:
+        return []
+    own, base = (each.seeds[apart[0]].judging.get(domain, "") for each in (row, row.baseline))
+    return [
+        f"{domain}: {_typed(row.keys)} is not compared in seed {', '.join(apart)}: judged under another protocol"
+        f" ({own}) than the baseline ({base})"
+    ]
+
+
+def _domain(metric: str) -> str:
+    """Of a recall such as "day/R1"."""
+    return metric.rpartition("/R")[0]
+
+
 def _same(one: str, other: str) -> bool:
     """Whether two typed values mean the same; Hydra writes 1e-4 as 0.0001."""
     try:
@@ -144,7 +167,8 @@ def _typed(keys: dict[str, str]) -> str:
 def _estimates(row: Row, metric: str) -> tuple[Estimate, Estimate]:
     """Mean of a recall over the seeds of a row, and its paired difference to the row's baseline; both in percent."""
     own = {seed: job.recalls[metric] for seed, job in row.seeds.items() if metric in job.recalls}
-    base = {seed: row.baseline.seeds[seed].recalls for seed in row.common()} if row.baseline else {}
+    alike = [seed for seed in row.common() if row.judged_alike(seed, _domain(metric))]
+    base = {seed: row.baseline.seeds[seed].recalls for seed in alike} if row.baseline else {}
     common = [seed for seed, recalls in base.items() if metric in recalls and seed in own]
     return mean_interval(np.array(list(own.values()), dtype=np.float64)), paired_difference(
         np.array([own[seed] for seed in common], dtype=np.float64),
@@ -174,8 +198,8 @@ def _csv(rows: list[Row], metrics: list[str]) -> str:
 def _md(title: str, rows: list[Row], metrics: list[str], notes: list[str]) -> str:
     """A table for each domain with R@1 and R@5, or the lowest other N."""
     lines = [f"# {title}", "", ABOUT, "", *(f"- {' '.join(note.split())}" for note in notes)]
-    for domain in dict.fromkeys(metric.rpartition("/R")[0] for metric in metrics):
-        ns = [int(metric.rpartition("/R")[2]) for metric in metrics if metric.rpartition("/R")[0] == domain]
+    for domain in dict.fromkeys(map(_domain, metrics)):
+        ns = [int(metric.rpartition("/R")[2]) for metric in metrics if _domain(metric) == domain]
         shown = [n for n in SHOWN if n in ns] or sorted(ns)[:1]
         head = [*rows[0].keys, "seeds", "pairs", *(text for n in shown for text in (f"R@{n}", "difference"))]
         lines += ["", f"## {domain}", "", _line(head), _line(["---"] * len(head))]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from geoloc.evaluate.rules import told
 from geoloc.textfiles import read_json
 
 NO_RESULTS = "no results"
@@ -24,6 +25,7 @@ class SweepJob:
         typed: What it was asked, {dotted key: value} as typed.
         seed: In use; "" if none was typed and the job did not get far enough to tell.
         recalls: {"<domain>/R<N>": percent}.
+        judging: {domain: how it was judged, on which photos}; recalls may be compared where it is the same.
     """
 
     name: str
@@ -32,6 +34,7 @@ class SweepJob:
     typed: dict[str, str]
     seed: str
     recalls: dict[str, float]
+    judging: dict[str, str] = field(default_factory=dict)
 
 
 def read_jobs(sweep: Path) -> list[SweepJob]:
@@ -52,6 +55,13 @@ def recalls_of(results: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def _judging_of(results: dict[str, Any]) -> dict[str, str]:
+    """{domain: its protocol in words, and the fingerprint of its photos} of the content of a results.json."""
+    prints = results.get("fingerprints", {})
+    domains = results.get("domains", {})
+    return {name: f"{told(facts)}; photos {str(prints.get(name, ''))[:8]}" for name, facts in domains.items()}
+
+
 def _number(folder: Path) -> tuple[int, str]:
     return (int(folder.name), "") if folder.name.isdigit() else (-1, folder.name)
 
@@ -63,7 +73,7 @@ def _read(folder: Path) -> SweepJob:
     typed = dict(override.split("=", 1) for override in asked or [] if "=" in override)
     seed = results.get("environment", {}).get("seed", typed.get("seed", ""))
     error, status = results.get("error", ""), results.get("status", NO_RESULTS)
-    return SweepJob(folder.name, status, error, typed, str(seed), recalls_of(results))
+    return SweepJob(folder.name, status, error, typed, str(seed), recalls_of(results), _judging_of(results))
 
 
 def configured(sweep: Path, key: str) -> Any:

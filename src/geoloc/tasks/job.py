@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from geoloc.errors import InputError
+
 
 @dataclass
 class Job:
@@ -31,3 +33,19 @@ class Job:
     seed: int
     warnings: list[str] = field(default_factory=list)
     lock: Any = None
+
+
+def refuse_idle(job: Job, matters: tuple[str, ...], task: str) -> None:
+    """Refuse what is typed and does nothing in a task.
+
+    Args:
+        job: The run.
+        matters: Keys and groups that do something.
+        task: What the others have no effect on, and why.
+
+    Raises:
+        InputError: With a line for each such key.
+    """
+    idle = sorted(key for key in job.typed if not any(f"{key}.".startswith(f"{each}.") for each in matters))
+    if idle:
+        raise InputError(*(f"{key}: has no effect on {task}; leave it out" for key in idle))

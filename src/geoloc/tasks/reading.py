@@ -12,6 +12,7 @@ from geoloc.data.overlap import same_photo
 from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
 from geoloc.places import Neighbours
+from geoloc.postprocess.panoramas import sizes_of
 from geoloc.tasks.job import Job
 
 log = logging.getLogger(__name__)
@@ -161,3 +162,8 @@ def _check_depth(domain: Domain, recall_values: list[int]) -> None:
         )
     if beyond:
         log.warning("%s: R@%d counts all %d database images", domain.name, beyond[0], sizes[smallest])
+    if domain.protocol.panoramas:
+        assert domain.database.panos is not None
+        number = len(sizes_of(domain.database.panos))
+        if max(recall_values) > number:
+            log.warning("%s: R@%d counts all %d panoramas", domain.name, max(recall_values), number)

@@ -16,6 +16,7 @@ import torch
 from geoloc.data.domains import Domain
 from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
 from geoloc.evaluate.recall import correct
+from geoloc.evaluate.rules import told
 from geoloc.net import DescriptorNet
 from geoloc.predictions import Predictions, Scores
 from geoloc.report.changes import console_table
@@ -119,7 +120,13 @@ def place_facts(domain: Domain) -> dict[str, Any]:
     """Where the photos of a domain are and how it is judged, so that later tasks find both."""
     folders = {side: str(getattr(domain, side).root.resolve()) for side in ("database", "queries")}
     coordinates = "local" if domain.database.coordinates == "local" else "utm"
-    facts = {"folders": folders, "coordinates": coordinates, "protocol": domain.protocol.facts()}
+    protocol = domain.protocol.facts()
+    if domain.protocol.groups != "none":
+        protocol["group_count"] = len(domain.groups())
+    if domain.protocol.query_list is not None:
+        listed = {"query_list": str(Path(domain.protocol.query_list).resolve()), "listed_queries": len(domain.queries)}
+        protocol |= listed
+    facts = {"folders": folders, "coordinates": coordinates, "protocol": protocol}
     return facts if domain.part is None else facts | domain.part.facts()
 
 
@@ -215,6 +222,15 @@ def recall_table(results: dict[str, Result]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
+def judging(results: dict[str, Result]) -> str:
+    """How the domains were judged: a line each, or one for all if it is the same."""
+    said = {
+        name: told({"radius_m": each.scores.radius_m, **place_facts(each.domain)}) for name, each in results.items()
+    }
+    alike = list(dict.fromkeys(said.values()))
+    return alike[0] if len(alike) == 1 else "\n".join(f"{name}: {how}" for name, how in said.items())
+
+
 def _ns(results: dict[str, Result]) -> list[int]:
     return list(next(iter(results.values())).scores.recalls) if results else []
 
@@ -223,5 +239,5 @@ def print_table(results: dict[str, Result]) -> None:
     """Print the recalls to standard output, apart from the log."""
     changed = {name: result.changes for name, result in results.items() if result.changes}
     before_after = f"before and after post-processing:\n{console_table(changed)}\n\n" if changed else ""
-    sys.stdout.write(f"\n{recall_table(results)}\n\n{before_after}")
+    sys.stdout.write(f"\n{recall_table(results)}\n\n{judging(results)}\n\n{before_after}")
     sys.stdout.flush()

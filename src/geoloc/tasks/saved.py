@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from geoloc.data.domains import Domain, read_domain, table
-from geoloc.data.protocols import Protocol
+from geoloc.data.protocols import protocol_of
 from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.predictions import read_predictions
@@ -47,7 +47,7 @@ class SavedRun:
             InputError: The photos are gone, or are not those of the run any more.
         """
         database, queries = (Path(facts["folders"][side]) for side in ("database", "queries"))
-        protocol, coordinates = Protocol(**facts.get("protocol", {})), facts.get("coordinates", "utm")
+        protocol, coordinates = protocol_of(facts.get("protocol", {})), facts.get("coordinates", "utm")
         if "manifest" in facts:
             where = f"of {facts['manifest']}"
             domain = table(facts["manifest"], facts["split"], name, coordinates, protocol)
@@ -108,8 +108,12 @@ class SavedRun:
         return read_predictions(self.folder / "predictions" / "val" / f"{domain.name}.csv", domain)
 
 
-def open_run(folder: str | Path | None) -> SavedRun:
+def open_run(folder: str | Path | None, key: str = "run") -> SavedRun:
     """Open a run's folder.
+
+    Args:
+        folder: As typed.
+        key: Of the config that names it.
 
     Raises:
         InputError: There is no run, or it holds nothing to go on from.
@@ -117,13 +121,14 @@ def open_run(folder: str | Path | None) -> SavedRun:
     if not folder:
         raise InputError("run: must be given: run=PATH, the folder of a run of task=train, test or describe")
     folder = Path(folder)
+    where = f"{key}={folder}"
     results = read_results(folder)
     if not results:
-        raise InputError(f"run={folder}: not the folder of a run (it has no results.json)")
+        raise InputError(f"{where}: not the folder of a run (it has no results.json)")
     if not results.get("domains"):
-        raise InputError(f"run={folder}: holds no judged domain (its status is {results.get('status', 'unknown')})")
+        raise InputError(f"{where}: holds no judged domain (its status is {results.get('status', 'unknown')})")
     if results["status"] != "finished":  # its descriptors may be half of one network and half of another
-        raise InputError(f"run={folder}: is not finished (its status is {results['status']})")
+        raise InputError(f"{where}: is not finished (its status is {results['status']})")
     if "protocol" not in results:
-        raise InputError(f"run={folder}: was written by an older version of geoloc; run task=test again")
+        raise InputError(f"{where}: was written by an older version of geoloc; run task=test again")
     return SavedRun(folder, results)

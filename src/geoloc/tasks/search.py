@@ -18,9 +18,9 @@ from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions
 from geoloc.report.page import write_page
 from geoloc.result import Result, complete, scores_of
-from geoloc.search import Found, check_chain, check_view, evidence, find, fitted_for, post_process, steps_for
+from geoloc.search import Found, check_chain, check_view, evidence, find, fitted_for, post_process
 from geoloc.tasks import build
-from geoloc.tasks.job import Job
+from geoloc.tasks.job import Job, refuse_idle
 from geoloc.tasks.reading import NOT_BY_RADIUS
 from geoloc.tasks.results import print_table, write_results
 from geoloc.tasks.saved import SavedRun, open_run
@@ -43,9 +43,7 @@ def do(job: Job) -> float:
         Mean recall over the test domains in percent, at the monitored N.
     """
     start = time.perf_counter()
-    idle = sorted(key for key in job.typed if not any(f"{key}.".startswith(f"{matters}.") for matters in MATTERS))
-    if idle:
-        raise InputError(f"{idle[0]}: has no effect on task=search, which describes nothing; leave it out")
+    refuse_idle(job, MATTERS, "task=search, which describes nothing")
     run = open_run(job.cfg["run"])
     steps, n = build.steps(job), _monitored(run, job)
     tuned, tuned_on = _tune(run, job, steps) if tunable(steps) else ({}, {})
@@ -59,7 +57,6 @@ def do(job: Job) -> float:
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     ns = _ns(run, job)
     domain, radius = _judged(run, job, run.domain(name))
-    steps = steps_for(domain, steps)
     vectors = run.descriptors(name)
     protocol = run.results["protocol"]
     if vectors is None:
