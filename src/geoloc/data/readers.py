@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -43,19 +44,11 @@ def find_images(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> list[s
         raise InputError(f"{folder}: no such folder")
     found: list[str] = []
     ignored: Counter[str] = Counter()
-    seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        # A link back to a parent would be walked for ever.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
+    for place, files in walk(folder):
         for name in files:
             extension = Path(name).suffix.lower()
             if extension in extensions and not name.startswith("."):
-                found.append((Path(place) / name).relative_to(folder).as_posix())
+                found.append((place / name).relative_to(folder).as_posix())
             else:
                 ignored["hidden" if name.startswith(".") else extension or "no extension"] += 1
     _check_files(folder, found)
@@ -66,6 +59,20 @@ def find_images(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> list[s
         "%s: %d images (%s)%s", folder, len(found), _counts(kinds), f", ignored {_counts(ignored)}" if ignored else ""
     )
     return sorted(found)
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder from `folder` on and the names of its files; links are followed, hidden folders are not entered."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        # A link back to a parent would be walked for ever.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield Path(place), files
 
 
 def _check_files(folder: Path, names: list[str]) -> None:

@@ -23,6 +23,7 @@ class Server(ThreadingHTTPServer):
     status = 200
     kind = "application/octet-stream"
     chunked = False
+    length: str | None = None  # what it says; None: the right one
     asked: list[str | None]  # the Range of each request
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -46,7 +47,13 @@ class Handler(BaseHTTPRequestHandler):
         server.asked.append(asked)
         content = server.files.get(self.path)
         if content is None or server.status != 200:
-            self.send_error(server.status if content is not None else 404)
+            if server.status == 302:
+                self.send_response(302)
+                self.send_header("Location", self.path)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                self.send_error(server.status if content is not None else 404)
             return
         version = f'"{hashlib.md5(content).hexdigest()}"'
         start = 0
@@ -66,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         if server.chunked:
             self.send_header("Transfer-Encoding", "chunked")
         else:
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", server.length or str(len(body)))
         self.end_headers()
         cut = body if server.limit is None else body[: server.limit]
         if server.chunked:

@@ -89,6 +89,11 @@ def test_help_lists_the_sets_once(capsys):
     assert "SUPPRESS" not in text
 
 
+def test_without_a_set_all_are_listed(capsys):
+    assert main([]) == 0
+    assert f"  nordland       {command.modules()['nordland']}\n" in capsys.readouterr().out
+
+
 def test_help_of_a_set_says_how_and_what_options_mean(toy, capsys):
     with pytest.raises(SystemExit) as end:
         main(["toy_town", "--help"])
@@ -160,7 +165,7 @@ def test_every_problem_is_a_line(toy, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["toy_city", "raw"], ["toy_town", "raw"], ["toy_town", "raw", "--city", "A", "--size", "huge"]]
+    "arguments", [["toy_city", "raw"], ["toy_town", "raw"], ["toy_town", "raw", "--city", "A", "--size", "huge"]]
 )
 def test_what_cannot_be_understood_ends_with_2(toy, arguments):
     with pytest.raises(SystemExit) as end:
@@ -181,3 +186,19 @@ def test_a_full_disk_is_one_line(toy, tmp_path, capsys, monkeypatch):
     assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.endswith("error: [Errno 28] No space left on device; the same call goes on where this one ended")
+
+
+def test_an_interrupted_call_is_one_line(toy, capsys, monkeypatch):
+    def interrupt(source, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copyfile", interrupt)
+    assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1].endswith("interrupted; the same call goes on where this one ended")
+
+
+def test_a_file_in_the_place_of_the_folder_is_wrong_input(toy, tmp_path, capsys):
+    (tmp_path / "taken").write_text("")
+    for out in (tmp_path / "taken", tmp_path / "taken" / "set"):
+        assert main(["toy_town", str(toy), "--city", "ROMA", "--out", str(out)]) == 2
+        assert f"error: {out}: cannot be made (" in capsys.readouterr().err

@@ -132,6 +132,29 @@ def test_refusals_say_what_to_do(server, tmp_path, status, message):
     assert "\n" not in str(caught.value)
 
 
+def test_an_empty_file_is_none(server, tmp_path):
+    server.files["/file.bin"] = b""
+    for _ in range(2):
+        with pytest.raises(NetworkError, match=r"file\.bin came without content; it was removed, run the same command"):
+            fetch([one(server)], tmp_path, HOW)
+        assert list(tmp_path.iterdir()) == []
+    fetch([one(server, may_be_empty=True)], tmp_path, HOW)
+    assert (tmp_path / "file.bin").read_bytes() == b""
+
+
+def test_a_length_that_is_no_number_is_an_unknown_one(server, tmp_path):
+    server.length = "many"
+    fetch([one(server)], tmp_path, HOW)
+    assert (tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+def test_an_endless_redirection_is_one_line(server, tmp_path):
+    server.status = 302
+    with pytest.raises(NetworkError, match=r"302 .*infinite loop") as caught:
+        fetch([one(server)], tmp_path, HOW)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_web_page_is_no_file(server, tmp_path):
     server.kind = "text/html; charset=utf-8"
     with pytest.raises(NetworkError, match=r"sent a web page and not file\.bin\. Get it by hand\."):
@@ -154,7 +177,7 @@ def test_a_set_through_the_command_line(server, tmp_path, capsys, monkeypatch):
     server.files["/SPEDTEST.zip"] = zipped(contents(tmp_path / "set"))
     url = f"{server.address}/SPEDTEST.zip"
     monkeypatch.setattr(sped, "DOWNLOADS", (Download(url, "SPEDTEST.zip"),))
-    monkeypatch.setattr(sped, "PAIRS", 1)
+    monkeypatch.setattr(sped, "PUBLISHED", {"test/database": 1, "test/queries": 1})
     raw, out = str(tmp_path / "raw"), str(tmp_path / "sped")
     assert main(["sped", raw, "--out", out]) == 2
     assert "no such folder or file. Get SPEDTEST.zip" in capsys.readouterr().err
@@ -174,6 +197,6 @@ def test_only_sets_that_need_no_form_have_the_flag(tmp_path, capsys):
         main(["svox", str(tmp_path), "--download"])
     assert stopped.value.code == 2
     assert main(["eynsham", str(tmp_path / "gone")]) == 2
-    assert "Or let --download get it." in capsys.readouterr().err
+    assert "--download gets what needs no form." in capsys.readouterr().err
     assert main(["svox", str(tmp_path / "gone")]) == 2
     assert "--download" not in capsys.readouterr().err

@@ -49,6 +49,12 @@ def test_amstertime_pairs_lie_1000_m_apart(tmp_path, capsys):
     assert domain.queries.path(2).read_bytes() == (raw / "old" / "0003.jpg").read_bytes()
 
 
+def test_a_missing_folder_of_pairs_shows_how_to_get_the_set(tmp_path):
+    for module, name in ((amstertime, "new"), (sped, "ref")):
+        with pytest.raises(InputError, match=rf"{name}: no such folder\. {re.escape(module.HOW)}"):
+            module.plan(tmp_path)
+
+
 def test_a_photo_without_a_partner_is_named(tmp_path):
     raw = pair_folders(tmp_path, "new", "old", ["0000", "0001"], ".png")
     (raw / "old" / "0001.jpg").unlink()

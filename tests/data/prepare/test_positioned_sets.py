@@ -67,6 +67,18 @@ def test_eynsham_splits_at_the_end_of_the_first_loop(loops, tmp_path, capsys):
     assert Image.open(out / "images/test/queries" / query).convert("L").getpixel((0, 0)) == pytest.approx(135, abs=2)
 
 
+def test_hidden_files_shift_no_photo_of_eynsham(loops, tmp_path):
+    """macOS leaves a file beside each that it copies; the order of the photos is all that joins them to the map."""
+    want = [photo.source.name for photo in eynsham.plan(loops).sides["test/database"]]
+    images = loops / "Eynsham" / "Images"
+    first = min(images.iterdir())
+    first.with_name(f"._{first.name}").write_bytes(b"x")
+    for path in images.glob("grab*"):
+        path.rename(path.with_suffix(".PPM"))
+    got = [photo.source for photo in eynsham.plan(loops).sides["test/database"]]
+    assert [path.with_suffix(".ppm").name for path in got] == want
+
+
 def test_eynsham_photos_and_map_must_belong_together(loops):
     photos = sorted((loops / "Eynsham" / "Images").iterdir())
     for path in photos[-3:]:
@@ -128,6 +140,12 @@ def test_san_francisco_takes_its_queries_from_the_survey(landmarks, tmp_path, ca
     assert [name.split("@")[5:11] for name in domain.database.names if "@11842@" in name] == [
         ["037.79973", "-122.38794", "11842", "1", "246", "012"]
     ]
+
+
+def test_folders_of_san_francisco_may_be_links(landmarks, tmp_path):
+    (landmarks / "00011000_00012000_3").rename(tmp_path / "far")
+    (landmarks / "00011000_00012000_3").symlink_to(tmp_path / "far")
+    assert len(san_francisco.plan(landmarks).sides["test/database"]) == 3
 
 
 def test_what_san_francisco_lacks_is_said(landmarks):
@@ -193,9 +211,17 @@ def test_st_lucia_passes_can_be_chosen(passes, tmp_path, capsys):
     summary = write(plan, tmp_path / "st_lucia")
     assert summary.counts == {"test/database": 3, "test/queries": 3}
     assert summary.ways == {"converted": 6}
+    assert summary.notes == ["passes: 210809_1210 as database, 180809_1545 as queries"]
     assert write(plan, tmp_path / "st_lucia").ways == {"there already": 6}
     assert main(["st_lucia", str(passes), "--queries", "gone"]) == 2
     assert "has no pass gone; it has 100909_0845, 180809_1545, 210809_1210" in capsys.readouterr().err
+
+
+def test_frames_of_st_lucia_without_a_position_are_counted(passes):
+    (passes / "100909_0845" / "fGPS.txt").write_text("27.5,153.05\n27.4,153.05\n")
+    assert st_lucia.plan(passes).notes[1:] == [
+        "left out, since fGPS.txt has no line for them: the last 6 frames of 100909_0845"
+    ]
 
 
 def test_what_st_lucia_lacks_is_said(passes, tmp_path):

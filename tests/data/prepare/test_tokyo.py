@@ -1,8 +1,10 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import utm
+from bad_server import serving, zipped
 from matlab import contents, save_dbstruct
 from mini import name_of, write_image
 from PIL import Image
@@ -235,3 +237,24 @@ def test_full_size_of_another_folder_has_no_meaning(tmp_path, capsys):
     raw = raw_set(tmp_path / "raw")
     assert main(["tokyo_night", str(raw), "--queries", str(tmp_path), "--full-size"]) == 2
     assert "--full-size has no meaning with --queries" in capsys.readouterr().err
+
+
+def test_queries_need_no_form(tmp_path, capsys, monkeypatch):
+    """The rest does: the line says from where, and what --download has got stays."""
+    write_queries(tmp_path / "set" / "247query_subset_v2")
+    with serving() as server:
+        server.files["/q.zip"] = zipped(contents(tmp_path / "set"))
+        download = replace(tokyo247.DOWNLOADS[0], url=f"{server.address}/q.zip")
+        monkeypatch.setattr(tokyo247, "DOWNLOADS", (download,))
+        assert main(["tokyo247", str(tmp_path / "raw"), "--download"]) == 2
+    printed = capsys.readouterr()
+    assert "247query_subset_v2.zip: 12 files unpacked" in printed.out
+    assert printed.err.endswith(f"netvlad_v100_datasets. {tokyo247.HOW}\n")
+    assert (tmp_path / "raw" / "247query_subset_v2" / "00010.csv").is_file()
+
+
+def test_yaw_may_have_fewer_digits(tmp_path):
+    raw = raw_set(tmp_path)
+    save_dbstruct(raw / "datasets" / "tokyo247.mat", {f"03814/{PANO}_012_0.jpg": (381460.5, 3946120.25)}, positions())
+    (tile,) = tokyo247.plan(raw).sides["test/database"]
+    assert (tile.pano, tile.tile) == (PANO, "00")

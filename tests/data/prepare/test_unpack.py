@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from bad_server import CONTENT, Server, serving, tarred, zipped
 from untouched import contents
 
 from geoloc.data.prepare.download import Download, fetch
+from geoloc.data.prepare.unpack import unpack
 from geoloc.errors import InputError
 
 HOW = "Get it by hand."
@@ -30,7 +34,7 @@ def test_archives_are_unpacked_and_those_in_them(server, tmp_path):
     downloads = [
         Download(f"{server.address}/a.zip", "a.zip", inside=("inner.zip",)),
         Download(f"{server.address}/b.tar.gz", "b.tar.gz", into="winter"),
-        Download(f"{server.address}/c.tar", "c.tar"),
+        Download(f"{server.address}/c.tar", "c.tar", may_be_empty=True),
     ]
     lines: list[str] = []
     fetch(downloads, tmp_path, HOW, lines.append)
@@ -92,3 +96,32 @@ def test_links_and_damaged_archives_are_refused(server, tmp_path):
             fetch([Download(f"{server.address}/{name}", name, inside=("inner.zip",))], tmp_path, HOW)
         assert len(caught.value.problems) == 1
         assert "\n" not in caught.value.problems[0]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+def test_an_archive_is_not_blamed_for_the_disk(tmp_path, monkeypatch, code):
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(zipped({"one.jpg": b"1"}))
+
+    def fail(source, target, length):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    with pytest.raises(InputError) as caught:
+        unpack(archive, tmp_path / "raw")
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{archive}: cannot be unpacked into {tmp_path / 'raw'} ({os.strerror(code)}); mend that")
+    assert archive.is_file()
+
+
+def test_a_member_that_ends_too_early_is_one_line(tmp_path):
+    """The directory of the archive says that its one member is longer than the whole file."""
+    content = bytearray(zipped({"one.jpg": b"1"}))
+    directory = content.index(b"PK\x01\x02")
+    for field in (20, 24):  # compressed and whole size
+        content[directory + field : directory + field + 4] = (10_000).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"a\.zip: cannot be unpacked \(it ends too early\); remove it and get it anew"
+    ):
+        unpack(tmp_path / "a.zip", tmp_path / "raw")

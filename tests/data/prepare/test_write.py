@@ -174,6 +174,19 @@ def test_strangers_are_refused_before_anything_is_written(tmp_path):
     assert write(plan_of(first, second, raw=raw), out).ways == {"there already": 2, "linked": 1}
 
 
+def test_files_that_are_no_photos_do_no_harm(tmp_path):
+    """File managers leave their own beside the photos; no sum is written of these."""
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    plan = plan_of(photo(raw, 1), raw=raw)
+    write(plan, out)
+    for name in (".DS_Store", "Thumbs.db", "queries/._1.jpg", "queries/README"):
+        (out / "images/test" / name).write_bytes(b"x")
+    assert write(plan, out).ways == {"there already": 2}
+    sums = write_checksums(out, lambda done, total: None).read_text().splitlines()
+    assert sorted(Path(line).name for line in sums) == sorted(path.name for path in out.rglob("@*.jpg"))
+    assert (out / "images/test/.DS_Store").exists()
+
+
 def test_a_second_call_changes_nothing(tmp_path):
     raw, out = tmp_path / "raw", tmp_path / "out"
     plan = plan_of(photo(raw, 1), photo(raw, 2, size=(90, 120), shorter=60), raw=raw)

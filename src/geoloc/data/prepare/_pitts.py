@@ -23,7 +23,7 @@ VIEW = re.compile(r"(?P<pano>\d+)_(?P<note>pitch(?P<pitch>\d+)_yaw(?P<yaw>\d+))\
 HOW = (
     "The photos are given on request (see https://github.com/Relja/netvlad), the files {name}_*.mat with the dataset"
     " specifications at https://www.di.ens.fr/willow/research/netvlad. RAW holds the folders 000 to {last} and"
-    " queries_real, and {name}_train.mat, {name}_val.mat and {name}_test.mat there or in datasets/"
+    " queries_real, and {name}_train.mat, {name}_val.mat and {name}_test.mat there or in datasets/."
 )
 
 

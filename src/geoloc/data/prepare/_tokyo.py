@@ -17,21 +17,26 @@ import numpy as np
 import utm
 
 from geoloc.data.prepare._dbstruct import DbStruct, find_structs, first_root, read_struct
+from geoloc.data.prepare.download import Download
 from geoloc.data.prepare.plan import Photo
+from geoloc.data.prepare.raw_files import files_in
 from geoloc.errors import InputError
 
 ZONE = "54S"
 DATABASE = ("", "images", "database_gsv_vga", "tokyo247")
 QUERIES = ("247query_subset_v2", "247query_v3", "query", "tokyo247/247query_subset_v2", "tokyo247/247query_v3")
-TILE = re.compile(r"(?P<pano>.+)_\d{3}_(?P<yaw>\d{3})\.\w+")
+TILE = re.compile(r"(?P<pano>.+)_\d+_(?P<yaw>\d+)\.\w+")
 TIMES = {"D": "day", "S": "sunset", "N": "night"}
 SHORTER = 480  # pixels, as in the benchmark of Berton et al., CVPR 2022
 PUBLISHED_DATABASE = 75_984
 NEAR, FAR = 25.0, 1000.0  # metres
+ARCHIVE = "https://data.ciirc.cvut.cz/public/projects/2015netVLAD/Tokyo247/queries/247query_subset_v2.zip"
+DOWNLOADS = (Download(ARCHIVE, "247query_subset_v2.zip"),)  # the rest is given on request
 HOW = (
     "The database is given on request (see https://github.com/Relja/netvlad), tokyo247.mat with the dataset"
-    " specifications at https://www.di.ens.fr/willow/research/netvlad. RAW holds the unpacked folders 03814 to 03829,"
-    " 247query_subset_v2 or 247query_v3, and tokyo247.mat there or in datasets/"
+    f" specifications at https://www.di.ens.fr/willow/research/netvlad, the queries at {ARCHIVE}."
+    " RAW holds the unpacked folders 03814 to 03829,"
+    " 247query_subset_v2 or 247query_v3, and tokyo247.mat there or in datasets/."
 )
 
 
@@ -146,7 +151,7 @@ def _time_of_number(name: str, folder: Path) -> str:
 
 def _left_out(folder: Path, struct: DbStruct) -> list[str]:
     """A note on the photos of the folder that are no queries of the published protocol."""
-    others = {path.name for path in folder.glob("*.jpg")} - set(struct.queries)
+    others = {path.name for path in files_in(folder, [".jpg"])} - set(struct.queries)
     if not others:
         return []
     return [f"{len(others):,} photos of {folder.name} are left out: {struct.path.name} does not list them"]

@@ -22,7 +22,7 @@ DOWNLOADS = (
         inside=("AmsterTime-v1.0.zip",),
     ),
 )
-PAIRS = 1231
+PUBLISHED = {"test/database": 1231, "test/queries": 1231}
 
 
 def plan(raw: Path) -> Plan:
@@ -34,4 +34,4 @@ def plan(raw: Path) -> Plan:
     Raises:
         InputError: One of them is missing, or a photo has no partner.
     """
-    return Plan("amstertime", pairs(raw / "new", raw / "old"), {"test/database": PAIRS, "test/queries": PAIRS})
+    return Plan("amstertime", pairs(raw / "new", raw / "old", HOW), PUBLISHED)

@@ -26,6 +26,8 @@ from geoloc.data.prepare.write import Summary, write, write_checksums
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
 
+AGAIN = "the same call goes on where this one ended"
+
 
 def modules() -> dict[str, str]:
     """Name of each set that can be prepared -> the first line of its module."""
@@ -45,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         arguments: Those of the command line, without the program's name.
 
     Returns:
-        The exit code: 0 done; 1 failed, or done but the numbers are not the published ones; 2 wrong input.
+        The exit code: 0 done; 1 failed, or done but the numbers are not the published ones; 2 wrong input; 130
+        interrupted.
     """
     known = modules()
     parser = argparse.ArgumentParser(
@@ -57,24 +60,32 @@ def main(arguments: Sequence[str]) -> int:
     sets = parser.add_subparsers(dest="set", metavar="SET", required=True, help="one of the sets below")
     for name in known if not arguments or arguments[0] not in known else [arguments[0]]:
         _add(sets, name)
+    if not arguments:
+        parser.print_help()
+        return 0
     given = parser.parse_args(arguments)
     module = import_module(f"geoloc.data.prepare.{given.set}")
     try:
         summary = _prepare(module, given)
-    except InputError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"error: {problem}\n")
-        return 2
-    except NetworkError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except OSError as error:  # no space left, no permission, ...
-        sys.stderr.write(f"error: {error}; the same call goes on where this one ended\n")
-        return 1
+    except (InputError, NetworkError, OSError, KeyboardInterrupt) as error:
+        return _explain(error)
     sys.stdout.write(table(summary))
     for line in summary.differences():
         sys.stderr.write(f"warning: {line}\n")
     return 1 if summary.differences() else 0
+
+
+def _explain(error: BaseException) -> int:
+    """Say why a call ended early; gives the exit code."""
+    if isinstance(error, InputError):
+        sys.stderr.write("".join(f"error: {problem}\n" for problem in error.problems))
+        return 2
+    if isinstance(error, KeyboardInterrupt):
+        sys.stderr.write(f"interrupted; {AGAIN}\n")
+        return 130
+    # Of what is left, an OSError says that there is no space, no permission, ...
+    sys.stderr.write(f"error: {error}\n" if isinstance(error, NetworkError) else f"error: {error}; {AGAIN}\n")
+    return 1
 
 
 def _add(sets: Any, name: str) -> None:
@@ -91,7 +102,7 @@ def _add(sets: Any, name: str) -> None:
     parser.add_argument("--checksums", action="store_true", help="write SHA-256 sums of all prepared photos")
     if _downloads(module):
         parser.add_argument(
-            "--download", action="store_true", help="get the raw set from its publishers first, into RAW"
+            "--download", action="store_true", help="first get into RAW what its publishers give without a form"
         )
     _add_options(parser, module.plan, "Args:")
 
@@ -158,7 +169,7 @@ def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
     if getattr(given, "download", False):
         fetch(_downloads(module), given.raw, module.HOW, tell=lambda line: print(line, flush=True))
     if not given.raw.exists():
-        way = " Or let --download get it." if _downloads(module) else ""
+        way = " --download gets what needs no form." if _downloads(module) else ""
         raise InputError(f"{given.raw}: no such folder or file. {module.HOW}{way}")
     hints = get_type_hints(module.plan)
     names = list(inspect.signature(module.plan).parameters)[1:]

@@ -40,6 +40,7 @@ class Download:
         file: Its name in the folder of the raw set.
         sha256: Of the file, if its publisher gives it.
         unpack: Whether it is an archive (zip, tar) to be unpacked.
+        may_be_empty: Whether its publisher has it without content.
         into: Folder below that of the raw set that it is unpacked into.
         inside: Archives in it that are to be unpacked as well.
     """
@@ -48,6 +49,7 @@ class Download:
     file: str
     sha256: str | None = None
     unpack: bool = True
+    may_be_empty: bool = False
     into: str = ""
     inside: tuple[str, ...] = ()
 
@@ -107,8 +109,8 @@ def _transfer(download: Download, folder: Path, how: str) -> None:
     if not size or size != total:
         answer, start = _answer(download, how, size, known)
         with answer:
-            length = answer.headers["Content-Length"]
-            total = start + int(length) if length else None
+            length = answer.headers["Content-Length"] or ""
+            total = start + int(length) if length.isdecimal() else None
             if start == 0:
                 version = answer.headers["ETag"] or answer.headers["Last-Modified"]
                 part.unlink(missing_ok=True)
@@ -151,9 +153,9 @@ def _open(download: Download, how: str, headers: dict[str, str]) -> Any:
         if error.code == 416 and headers:
             return error
         way = AGAIN if error.code in (408, 429) or error.code >= 500 else how
-        raise NetworkError(f"{download.url}: {error.code} {error.reason}; {way}") from None
+        raise NetworkError(f"{download.url}: {error.code} {' '.join(str(error.reason).split())}; {way}") from None
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
+        reason = " ".join(str(getattr(error, "reason", error)).split())
         raise NetworkError(f"{download.url}: cannot be reached ({reason}); {AGAIN}") from None
     if answer.headers.get_content_type() == "text/html":
         raise NetworkError(f"{download.url}: sent a web page and not {download.file}. {how}")
@@ -184,6 +186,8 @@ def _read(download: Download, answer: Any, size: int) -> bytes:
 
 def _wrong(download: Download, path: Path) -> str:
     """What is wrong with a file that has arrived; empty if nothing is, or nothing is known of it."""
+    if not (download.may_be_empty or path.stat().st_size):
+        return f"{download.file} came without content"
     if download.sha256 is None:
         return ""
     with path.open("rb") as file:

@@ -17,6 +17,7 @@ import utm
 
 from geoloc.data.prepare.download import Download
 from geoloc.data.prepare.plan import Photo, Plan
+from geoloc.data.prepare.raw_files import files_in
 from geoloc.errors import InputError
 
 HOW = (
@@ -41,7 +42,7 @@ def plan(raw: Path) -> Plan:
     folder = raw / "Eynsham" if (raw / "Eynsham").is_dir() else raw
     positions = _positions(folder / "Route_map" / "Eynsham.kml")
     # The first panorama has no position.
-    paths = sorted((folder / "Images").glob("*.ppm"))[TILES:]
+    paths = files_in(folder / "Images", [".ppm"])[TILES:]
     over = len(paths) - TILES * len(positions)
     if over < 0:
         raise InputError(

@@ -34,6 +34,7 @@ DOWNLOADS = (
     Download(f"{BOX}f_1424408901067", NAMES, unpack=False),
 )
 FRAMES = 27_592
+PUBLISHED = {"test/database": FRAMES, "test/queries": FRAMES}
 SPACING = 25 / 10.5  # metres from frame to frame
 
 
@@ -53,7 +54,7 @@ def plan(raw: Path, queries: Literal["winter", "summer"] = "winter", every: int 
     names = _names(raw / NAMES)
     other = "summer" if queries == "winter" else "winter"
     sides = {"test/database": _season(raw, other, names), "test/queries": _season(raw, queries, names)[::every]}
-    published = {"test/database": FRAMES, "test/queries": -(-FRAMES // every)}
+    published = {**PUBLISHED, "test/queries": -(-FRAMES // every)}
     return Plan("nordland", sides, published, options={"queries": queries, "every": str(every)})
 
 

@@ -16,6 +16,7 @@ import utm
 
 from geoloc.data.prepare.download import Download
 from geoloc.data.prepare.plan import Photo, Plan
+from geoloc.data.prepare.raw_files import files_below
 from geoloc.errors import InputError
 
 QUERIES = "BuildingQueryImagesCartoIDCorrected-Upright"
@@ -27,13 +28,14 @@ HOW = (
 STANFORD = "https://stacks.stanford.edu/file/druid:vn158kj2087"
 TARS = [f"PCIs_{first:05d}000_{first + 1:05d}000_3.tar" for first in range(11, 150)]
 DOWNLOADS = (
-    *(Download(f"{STANFORD}/{tar}", tar) for tar in TARS),  # some are empty
+    *(Download(f"{STANFORD}/{tar}", tar, may_be_empty=True) for tar in TARS),
     Download(f"{STANFORD}/{QUERIES}.zip", f"{QUERIES}.zip"),
     Download(
         "http://www.ok.sc.e.titech.ac.jp/~torii/project/vlocalization/icons/reference_poses_598.zip", f"{POSES}.zip"
     ),
 )
 ZONE = "10S"
+PUBLISHED = {"test/queries": 598}
 
 
 def plan(raw: Path) -> Plan:
@@ -48,12 +50,12 @@ def plan(raw: Path) -> Plan:
     database, again = _database(raw)
     notes = [f"left out, since their names come twice: {again} photos of the database"] if again else []
     sides = {"test/database": database, "test/queries": _queries(raw)}
-    return Plan("san_francisco", sides, {"test/queries": 598}, notes)
+    return Plan("san_francisco", sides, PUBLISHED, notes)
 
 
 def _database(raw: Path) -> tuple[list[Photo], int]:
     """The database, and how many of its photos are there twice."""
-    found = sorted(raw.rglob("PCI_sp_*.jpg"))
+    found = [path for path in files_below(raw, [".jpg"]) if path.name.startswith("PCI_sp_")]
     paths = list({path.name: path for path in reversed(found)}.values())[::-1]
     if not paths:
         raise InputError(f"{raw}: no PCI_sp_*.jpg in it. {HOW}")

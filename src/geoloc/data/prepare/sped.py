@@ -24,7 +24,7 @@ DOWNLOADS = (
         "SPEDTEST.zip",
     ),
 )
-PAIRS = 607
+PUBLISHED = {"test/database": 607, "test/queries": 607}
 
 
 def plan(raw: Path) -> Plan:
@@ -37,4 +37,4 @@ def plan(raw: Path) -> Plan:
         InputError: `ref` or `query` is missing, or a photo has no partner.
     """
     folder = raw / "SPEDTEST" if (raw / "SPEDTEST").is_dir() else raw
-    return Plan("sped", pairs(folder / "ref", folder / "query"), {"test/database": PAIRS, "test/queries": PAIRS})
+    return Plan("sped", pairs(folder / "ref", folder / "query", HOW), PUBLISHED)

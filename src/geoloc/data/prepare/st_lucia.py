@@ -25,6 +25,7 @@ HOW = (
 VIDEO, POSITIONS = "webcam_video.avi", "fGPS.txt"
 APART = 5.0  # metres between the frames that are kept
 ZONE = "56J"
+PUBLISHED = {"test/database": 1549, "test/queries": 1464}
 
 
 def plan(raw: Path, database: str | None = None, queries: str | None = None) -> Plan:
@@ -45,17 +46,22 @@ def plan(raw: Path, database: str | None = None, queries: str | None = None) -> 
     for side, name in chosen.items():
         if name not in passes:
             raise InputError(f"{side}: {raw} has no pass {name}; it has {', '.join(passes)}")
-    sides = {f"test/{side}": _frames(raw / name) for side, name in chosen.items()}
+    sides = {}
     notes = [f"passes: {chosen['database']} as database, {chosen['queries']} as queries"]
-    return Plan("st_lucia", sides, {"test/database": 1549, "test/queries": 1464}, notes, chosen)
+    for side, name in chosen.items():
+        sides[f"test/{side}"], without = _frames(raw / name)
+        if without:
+            notes.append(f"left out, since {POSITIONS} has no line for them: the last {without:,} frames of {name}")
+    return Plan("st_lucia", sides, PUBLISHED, notes, chosen)
 
 
-def _frames(folder: Path) -> list[Photo]:
-    """Frames of a pass, each at least 5 m from the one before."""
-    xy = _positions(folder / POSITIONS)[: count_frames(folder / VIDEO)]
+def _frames(folder: Path) -> tuple[list[Photo], int]:
+    """Frames of a pass, each at least 5 m from the one before; and how many have no position."""
+    number = count_frames(folder / VIDEO)
+    xy = _positions(folder / POSITIONS)[:number]
     time = re.fullmatch(r"(\d\d)(\d\d)(\d\d)_(\d{4})", folder.name)  # day, month, year, hour and minute
     stamp = f"20{time[3]}{time[2]}{time[1]}_{time[4]}" if time else ""
-    return [
+    photos = [
         Photo(
             folder / VIDEO,
             float(xy[frame, 0]),
@@ -67,6 +73,7 @@ def _frames(folder: Path) -> list[Photo]:
         )
         for frame in apart(xy, APART)
     ]
+    return photos, number - len(xy)
 
 
 def apart(xy: np.ndarray, metres: float) -> list[int]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from geoloc.data.images import EXTENSIONS
 from geoloc.data.prepare.plan import Photo, Plan
+from geoloc.data.prepare.raw_files import files_below
 from geoloc.errors import InputError
 
 HOW = (
@@ -67,8 +67,7 @@ def _side(folder: str) -> tuple[str, str] | None:
 
 
 def _photos(folder: Path, condition: str) -> list[Photo]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.name[0] != ".")
-    return [_photo(path, condition) for path in paths]
+    return [_photo(path, condition) for path in files_below(folder)]
 
 
 def _photo(path: Path, condition: str) -> Photo:

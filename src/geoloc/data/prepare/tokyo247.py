@@ -12,6 +12,7 @@ from geoloc.data.prepare import _tokyo
 from geoloc.data.prepare.plan import Plan
 
 HOW = _tokyo.HOW
+DOWNLOADS = _tokyo.DOWNLOADS
 PUBLISHED = {"test/database": _tokyo.PUBLISHED_DATABASE, "test/queries": 315}
 
 

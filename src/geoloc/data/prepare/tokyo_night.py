@@ -15,6 +15,7 @@ from geoloc.data.readers import read_places
 from geoloc.errors import InputError
 
 HOW = _tokyo.HOW
+DOWNLOADS = _tokyo.DOWNLOADS
 PUBLISHED = {"test/database": _tokyo.PUBLISHED_DATABASE, "test/queries": 105}  # a third of 315
 
 

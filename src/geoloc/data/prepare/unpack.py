@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import re
 import shutil
@@ -15,6 +16,7 @@ from typing import IO
 
 from geoloc.errors import InputError
 
+NO_FAULT_OF_THE_ARCHIVE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 Member = tuple[str, int, Callable[[], IO[bytes]]]  # name, size in bytes, open
 
 
@@ -30,7 +32,8 @@ def unpack(archive: Path, folder: Path, progress: Callable[[int, int], None] = l
         Number of files.
 
     Raises:
-        InputError: The archive is damaged, or holds a link or a file that would lie outside the folder.
+        InputError: The archive is damaged, or holds a link or a file that would lie outside the folder; or the folder
+            cannot be written to.
     """
     done = 0
     try:
@@ -42,7 +45,12 @@ def unpack(archive: Path, folder: Path, progress: Callable[[int, int], None] = l
                 done += 1
                 progress(done, total)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        if isinstance(error, OSError) and error.errno in NO_FAULT_OF_THE_ARCHIVE:
+            raise InputError(
+                f"{archive}: cannot be unpacked into {folder} ({error.strerror}); mend that and run the same command"
+                " again: it goes on where it stopped"
+            ) from None
+        reason = (str(error) or "it ends too early").splitlines()[0].rstrip(":")
         raise InputError(f"{archive}: cannot be unpacked ({reason}); remove it and get it anew") from None
     return done
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geoloc.data.images import EXTENSIONS
 from geoloc.data.prepare.plan import Photo
+from geoloc.data.prepare.raw_files import files_in
 from geoloc.errors import InputError
 
 EAST = 500_000.0  # within UTM, whose range is checked; the zone stays empty, so nothing lands on a map
@@ -17,8 +17,13 @@ def on_line(source: Path, number: int, spacing: float, pano: str, note: str = ""
     return Photo(source, EAST, number * spacing, pano=pano, note=note)
 
 
-def pairs(database: Path, queries: Path) -> dict[str, list[Photo]]:
+def pairs(database: Path, queries: Path, how: str) -> dict[str, list[Photo]]:
     """Photos of two folders that show the same place if they have the same name (whatever the extension).
+
+    Args:
+        database: One folder.
+        queries: The other.
+        how: How to get the set, for the message.
 
     Returns:
         Test split: each pair at one position, 1000 m from the next.
@@ -26,7 +31,7 @@ def pairs(database: Path, queries: Path) -> dict[str, list[Photo]]:
     Raises:
         InputError: A folder is missing, or a photo has no partner.
     """
-    sides = {folder: _by_stem(folder) for folder in (database, queries)}
+    sides = {folder: _by_stem(folder, how) for folder in (database, queries)}
     alone = sorted(sides[database].keys() ^ sides[queries].keys())
     if alone:
         raise InputError(
@@ -41,8 +46,7 @@ def pairs(database: Path, queries: Path) -> dict[str, list[Photo]]:
     }
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def _by_stem(folder: Path, how: str) -> dict[str, Path]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")]
-    return {path.stem: path for path in sorted(paths)}
+        raise InputError(f"{folder}: no such folder. {how}")
+    return {path.stem: path for path in files_in(folder)}

@@ -14,9 +14,10 @@ from typing import Any
 
 from PIL import Image
 
-from geoloc.data.images import read_image
+from geoloc.data.images import EXTENSIONS, read_image
 from geoloc.data.prepare.clips import read_frame
 from geoloc.data.prepare.plan import Photo, Plan, relative_path
+from geoloc.data.prepare.raw_files import files_below
 from geoloc.errors import InputError
 from geoloc.textfiles import read_json, write_whole
 
@@ -80,7 +81,10 @@ def write(
             f"{folder}: {len(strangers)} photos there are not of {plan.name} ({', '.join(strangers[:3])}); remove them,"
             " or name another folder with --out"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); name another folder with --out") from None
     _record(folder, plan, "unfinished", {})
     ways: Counter[str] = Counter()
     for done, (target, photo) in enumerate(targets.items(), 1):
@@ -198,22 +202,25 @@ def _shrunk(image: Image.Image, shorter: int | None) -> Image.Image:
 
 
 def _strangers(folder: Path, known: set[Path]) -> list[str]:
-    """Files among the photos that the plan does not know; what a killed run left half made is removed."""
+    """Photos that the plan does not know; what a killed run left half made is removed.
+
+    Files that are no photos, such as those that file managers leave, do no harm: no reader takes them.
+    """
     found = []
     for place, _, files in os.walk(folder / "images"):
         for name in files:
             path = Path(place) / name
-            if path not in known:
-                if name.startswith(".") and name.endswith(".part"):  # of a run that was killed
+            if name.startswith("."):
+                if name.endswith(".part"):  # of a run that was killed
                     path.unlink()
-                else:
-                    found.append(name)
+            elif path.suffix.lower() in EXTENSIONS and path not in known:
+                found.append(name)
     return found
 
 
 def write_checksums(folder: Path, progress: Callable[[int, int], None]) -> Path:
     """Write the SHA-256 of every photo, for `sha256sum -c checksums.sha256` in the data set's folder."""
-    paths = sorted(path for path in (folder / "images").rglob("*") if path.is_file())
+    paths = files_below(folder / "images")
     lines = []
     for done, path in enumerate(paths, 1):
         with path.open("rb") as file:
