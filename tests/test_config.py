@@ -266,3 +266,11 @@ def test_every_domain_states_its_protocol(composed, choice):
     node = plain(composed(f"domains@test=[{choice}]", "radius.eval=12"))["test"][choice]
     protocol = instantiate(node["protocol"])
     assert (protocol.radius, protocol.frames is None) in [(12, True), (None, False)]
+
+
+def test_where_data_sets_lie(composed, monkeypatch):
+    for variable, wanted in (("", "datasets"), ("/data/vpr", "/data/vpr"), ("~/vpr", str(Path.home() / "vpr"))):
+        monkeypatch.setenv("DATASETS_FOLDER", variable)
+        assert plain(composed("data=pitts30k"))["data"]["path"] == f"{wanted}/pitts30k"
+    monkeypatch.delenv("DATASETS_FOLDER")
+    assert plain(composed("data=pitts30k"))["data"]["path"] == "datasets/pitts30k"

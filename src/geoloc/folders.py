@@ -1,8 +1,14 @@
-"""Folders of runs and sweeps, made when Hydra resolves their names."""
+"""Folders of data sets, runs and sweeps; the latter are made when Hydra resolves their names."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+
+def datasets_folder() -> str:
+    """Where data sets lie: $DATASETS_FOLDER, else `datasets` below where the command is given."""
+    return str(Path(os.environ.get("DATASETS_FOLDER") or "datasets").expanduser())
 
 
 def new_folder(wanted: str) -> str:

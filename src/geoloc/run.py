@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from geoloc.errors import CheckFailedError, InputError
-from geoloc.folders import made, new_folder, new_job
+from geoloc.folders import datasets_folder, made, new_folder, new_job
 from geoloc.messages import one_line, say
 from geoloc.resume import lock_run, refuse_drift, resumed_arguments
 from geoloc.textfiles import write_whole
@@ -56,6 +56,7 @@ def conf_folder() -> Path:
 OmegaConf.register_new_resolver("new_folder", new_folder, use_cache=True)
 OmegaConf.register_new_resolver("new_job", new_job, use_cache=True)
 OmegaConf.register_new_resolver("made", made)
+OmegaConf.register_new_resolver("datasets_folder", datasets_folder)
 OmegaConf.register_new_resolver("times", lambda number, factor: number * factor)
 
 

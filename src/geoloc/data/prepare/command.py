@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
-import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from geoloc.data.prepare.plan import Plan
 from geoloc.data.prepare.write import Summary, write, write_checksums
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
+from geoloc.folders import datasets_folder
 
 AGAIN = "the same call goes on where this one ended"
 
@@ -174,7 +174,7 @@ def _prepare(module: ModuleType, given: argparse.Namespace) -> Summary:
     hints = get_type_hints(module.plan)
     names = list(inspect.signature(module.plan).parameters)[1:]
     plan: Plan = module.plan(given.raw, **{name: _value(given, name, hints[name]) for name in names})
-    folder = given.out or Path(os.environ.get("DATASETS_FOLDER", "datasets")) / plan.name
+    folder = given.out or Path(datasets_folder()) / plan.name
     if folder.resolve() == given.raw.resolve():
         folder = given.raw  # spelled as in the plan, which tells by that what lies in its place already
     with progress_bar(f"preparing {plan.name}") as advance:
