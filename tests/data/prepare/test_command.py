@@ -173,6 +173,18 @@ def test_a_missing_raw_folder_shows_how_to_get_the_set(tmp_path, capsys):
     assert capsys.readouterr().err == f"error: {tmp_path}/raw: no such folder or file. {pitts30k.HOW}\n"
 
 
+def test_an_interrupted_call_is_one_line_and_is_repeated(toy, capsys, monkeypatch):
+    def stop(source, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", stop)
+        assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 130
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith("error: interrupted; the same call goes on where this one ended")
+    assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 0
+
+
 def test_a_full_disk_is_one_line(toy, tmp_path, capsys, monkeypatch):
     def fail(source, target):
         raise OSError(errno.ENOSPC, "No space left on device")

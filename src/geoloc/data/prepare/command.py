@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
         arguments: Those of the command line, without the program's name.
 
     Returns:
-        The exit code: 0 done; 1 failed, or done but the numbers are not the published ones; 2 wrong input.
+        The exit code: 0 done; 1 failed, or done but the numbers are not the published ones; 2 wrong input;
+        130 interrupted.
     """
     known = modules()
     parser = argparse.ArgumentParser(
@@ -71,6 +72,9 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:  # no space left, no permission, ...
         sys.stderr.write(f"error: {error}; the same call goes on where this one ended\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted; the same call goes on where this one ended\n")
+        return 130
     sys.stdout.write(table(summary))
     for line in summary.differences():
         sys.stderr.write(f"warning: {line}\n")
