@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +25,10 @@ from geoloc.data.images import EXTENSIONS
 from geoloc.data.tables import pano_name, read_table, shot_name, zone_name
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
+from geoloc.textfiles import read_json
 
 log = logging.getLogger(__name__)
+RECORD = "prepared.json"  # what `scripts/prepare.py` writes into a set's folder
 NAME_FORMAT = "@UTM_east@UTM_north@...@.jpg"
 
 
@@ -43,15 +46,7 @@ def find_images(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> list[s
         raise InputError(f"{folder}: no such folder")
     found: list[str] = []
     ignored: Counter[str] = Counter()
-    seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        # A link back to a parent would be walked for ever.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
+    for place, files in _walk(folder):
         for name in files:
             extension = Path(name).suffix.lower()
             if extension in extensions and not name.startswith("."):
@@ -66,6 +61,36 @@ def find_images(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> list[s
         "%s: %d images (%s)%s", folder, len(found), _counts(kinds), f", ignored {_counts(ignored)}" if ignored else ""
     )
     return sorted(found)
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Refuse a set of which photos may be missing.
+
+    Args:
+        folder: Of the data set.
+
+    Raises:
+        InputError: Its preparation was interrupted.
+    """
+    if read_json(folder / RECORD).get("status") == "unfinished":
+        raise InputError(f"{folder}: its preparation was interrupted; the same call of scripts/prepare.py goes on")
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder that is not hidden, with its files, once: under its own path, else under that of a link to it."""
+    seen: set[str] = set()
+    links = [folder]
+    while links:
+        start = links.pop(0)
+        for place, folders, files in os.walk(start):
+            real = os.path.realpath(place)
+            if real in seen:  # a link back to a parent would be walked for ever
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            links += [path for path in (Path(place, name) for name in folders) if path.is_symlink()]
+            yield place, files
 
 
 def _check_files(folder: Path, names: list[str]) -> None:

@@ -17,10 +17,10 @@ from PIL import Image
 from geoloc.data.images import read_image
 from geoloc.data.prepare.clips import read_frame
 from geoloc.data.prepare.plan import Photo, Plan, relative_path
+from geoloc.data.readers import RECORD
 from geoloc.errors import InputError
 from geoloc.textfiles import read_json, write_whole
 
-RECORD = "prepared.json"
 CHECKSUMS = "checksums.sha256"
 QUALITY = 95  # of JPEG files that are made anew
 
