@@ -140,6 +140,18 @@ def test_several_zones(tmp_path):
         ("path,lat,lon,heading", ["a.jpg,45,7,400"], [], "the heading 400 must lie between 0 and 360"),
         ("path,lat,lon,time", ["a.jpg,45,7,noon"], [], "'noon' is no time such as 20240601_120000"),
         ("path,lat,lon,condition", ["a.jpg,45,7,so so"], [], "the row a.jpg: the condition 'so so' must be one word"),
+        (
+            "path,lat,lon,note",
+            [f"a.jpg,45,7,{'x' * 300}", "b.jpg,45,7,"],
+            ["--query-share", "0.5"],
+            "a.jpg: its new name would have more than 255",
+        ),
+        (
+            "path,lat,lon,side",
+            ["a.jpg,45,7,queries", "b.jpg,,,database"],
+            [],
+            "left out are no position: 1 \\(b.jpg\\)",
+        ),
         ("path,east,north,zone", ["a.jpg,500000,4000000,17I"], [], "'17I' is no UTM zone such as 17T"),
         ("path,east,north,zone", ["a.jpg,500000,4000000,61T"], [], "'61T' is no UTM zone such as 17T"),
         ("path,east,north,zone", ["a.jpg,4000000,500000,17T"], [], "lies outside UTM: the easting comes first"),
