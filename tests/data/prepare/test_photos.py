@@ -221,7 +221,9 @@ def test_a_prepared_set_below_the_folder_is_not_read_again(tmp_path, capsys):
     write_street(tmp_path / "raw", 4)
     assert prepare(tmp_path / "raw", tmp_path / "raw/city") == 0
     assert prepare(tmp_path / "raw", tmp_path / "raw/city") == 0
-    assert "in a prepared set: 4" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "in a prepared set: 4" in printed
+    assert "no photos, or hidden: 1 .csv, 1 .json\n" in printed  # those of the set, and none of its photos
     assert len(folder(tmp_path / "raw/city").database) == 3
     assert prepare(tmp_path / "raw", tmp_path / "raw") == 2
     assert "is the raw set itself" in capsys.readouterr().err

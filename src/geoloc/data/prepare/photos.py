@@ -37,6 +37,7 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
         InputError: No photo has a position, or HEIC photos cannot be read.
     """
     files, dropped = photos_below(raw, EXTENSIONS | HEIC)
+    rest = others(raw, [*files, *(file for file, _ in dropped)])
     shots: list[Shot] = []
     seen: Counter[str] = Counter()
     with progress_bar("reading EXIF data") as advance:
@@ -47,7 +48,7 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
                 dropped.append((file, str(error)))
             advance(done, len(files))
     notes = [text.format(seen[key]) for key, text in NOTES.items() if seen[key]]
-    return assemble(raw, name, shots, dropped, sharing, [*others(raw, files), *notes], {})
+    return assemble(raw, name, shots, dropped, sharing, [*rest, *notes], {})
 
 
 NOTES = {
@@ -76,10 +77,10 @@ def photos_below(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> tuple
     return own, dropped
 
 
-def others(folder: Path, files: list[str]) -> list[str]:
-    """One line that counts the files below a folder that are no photos."""
+def others(folder: Path, photos: list[str]) -> list[str]:
+    """One line that counts the files below a folder that are none of the photos that were found."""
     kinds = Counter(Path(name).suffix.lower() for _, _, names in os.walk(folder, followlinks=False) for name in names)
-    kinds.subtract(Path(file).suffix.lower() for file in files)
+    kinds.subtract(Path(file).suffix.lower() for file in photos)
     left = sorted((kind, number) for kind, number in kinds.items() if number > 0)
     counts = ", ".join(f"{number:,} {kind or 'without ending'}" for kind, number in left)
     return [f"no photos, or hidden: {counts}"] if counts else []
