@@ -96,6 +96,21 @@ def earth_centred(latlon: np.ndarray) -> np.ndarray:
     )
 
 
+def on_surface(places: np.ndarray) -> np.ndarray:
+    """Points near the surface of the earth, brought down or up to it (WGS 84).
+
+    Of a plane of `in_one_frame` that reaches 30 km, this is right to 1 m, wherever it touches the earth.
+
+    Args:
+        places: (N, 3) float64 metres from the centre of the earth.
+
+    Returns:
+        (N, 3) float64 metres.
+    """
+    axes = np.array([SEMI_MAJOR, SEMI_MAJOR, SEMI_MAJOR * (1 - FLATTENING)])
+    return places / np.linalg.norm(places / axes, axis=1, keepdims=True)
+
+
 def in_one_frame(xy: np.ndarray, zones: np.ndarray) -> np.ndarray:
     """Positions of several zones in one frame.
 

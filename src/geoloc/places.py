@@ -125,7 +125,7 @@ def together(database: PlaceSet, queries: PlaceSet) -> tuple[PlaceSet, PlaceSet]
     """
     sides = (database, queries)
     zones = np.concatenate([side.zones for side in sides if side.zones is not None])
-    if {side.coordinates for side in sides} != {"utm"} or _compatible(zones):
+    if {side.coordinates for side in sides} != {"utm"} or one_zone(zones):
         return sides
     filled = _filled(zones, database)
     xy = in_one_frame(np.concatenate([side.xy for side in sides]), filled)
@@ -135,8 +135,8 @@ def together(database: PlaceSet, queries: PlaceSet) -> tuple[PlaceSet, PlaceSet]
     )
 
 
-def _compatible(zones: np.ndarray) -> bool:
-    """Whether all may be one zone; one without a band letter does not say the hemisphere."""
+def one_zone(zones: np.ndarray) -> bool:
+    """Whether all (N,) str zones may be one; one without a band letter does not say the hemisphere."""
     known = {tuple(str(zone).split()) for zone in np.unique(zones) if zone}
     return len({zone[0] for zone in known}) <= 1 and len({zone[1] for zone in known if len(zone) > 1}) <= 1
 

@@ -56,6 +56,16 @@ def test_a_link_to_its_own_parent_ends(tmp_path):
     assert find_images(tmp_path) == ["a.jpg"]
 
 
+def test_a_folder_counts_under_its_own_path_and_not_under_that_of_a_link(tmp_path):
+    write_image(tmp_path / "tuesday/left/a.jpg", 0)
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best/link").symlink_to(tmp_path / "tuesday/left")  # found first, in the order of names
+    write_image(tmp_path.with_name("elsewhere") / "b.jpg", 0)
+    for name in ("first", "second"):
+        (tmp_path / name).symlink_to(tmp_path.with_name("elsewhere"))
+    assert find_images(tmp_path) == ["first/b.jpg", "tuesday/left/a.jpg"]
+
+
 def test_an_empty_folder_is_an_error_that_names_it(tmp_path):
     with pytest.raises(InputError, match=rf"{tmp_path}: no images \(accepted: \.bmp \.jpeg \.jpg \.png \.webp"):
         find_images(tmp_path)
@@ -213,6 +223,18 @@ def test_a_missing_part_of_the_layout_is_named(tmp_path):
         folder(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("status", ["unfinished", "finished"])
+def test_a_set_whose_preparation_was_interrupted_is_refused(tmp_path, status):
+    for side in ("database", "queries"):
+        write_image(tmp_path / f"images/test/{side}/@0500001.00@4000000.00@.jpg", 0)
+    (tmp_path / "prepared.json").write_text(f'{{"status": "{status}"}}')
+    if status == "finished":
+        assert len(folder(tmp_path)) == 2
+        return
+    with pytest.raises(InputError, match=f"{tmp_path}: its preparation was interrupted; the same call of"):
+        folder(tmp_path)
 
 
 def test_order_of_a_domain_is_database_then_queries(mini_city):

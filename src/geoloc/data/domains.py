@@ -18,7 +18,7 @@ from geoloc.data.demo_city import render_demo_city
 from geoloc.data.manifest import Part, is_manifest, read_split, splits_of
 from geoloc.data.progress import progress_bar
 from geoloc.data.protocols import BY_RADIUS, Protocol, grouped, listed
-from geoloc.data.readers import read_places
+from geoloc.data.readers import read_places, refuse_unfinished
 from geoloc.errors import InputError
 from geoloc.places import SPLITS, Neighbours, PlaceSet, positives_within, together
 
@@ -150,6 +150,7 @@ def folder(
             f"{' and '.join(missing)}: no such folder (expected {path}/images/{split}/{{database,{queries}}};"
             f" {have if path.is_dir() else f'{path} does not exist'})"
         )
+    refuse_unfinished(path)
     name = name or metric_name(path.resolve().name)
     return read_domain(name, base / "database", base / queries, coordinates, protocol)
 

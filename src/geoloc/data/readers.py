@@ -25,8 +25,10 @@ from geoloc.data.images import EXTENSIONS
 from geoloc.data.tables import pano_name, read_table, shot_name, zone_name
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
+from geoloc.textfiles import read_json
 
 log = logging.getLogger(__name__)
+RECORD = "prepared.json"  # what `scripts/prepare.py` writes into a set's folder
 NAME_FORMAT = "@UTM_east@UTM_north@...@.jpg"
 
 
@@ -61,18 +63,34 @@ def find_images(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> list[s
     return sorted(found)
 
 
+def refuse_unfinished(folder: Path) -> None:
+    """Refuse a set of which photos may be missing.
+
+    Args:
+        folder: Of the data set.
+
+    Raises:
+        InputError: Its preparation was interrupted.
+    """
+    if read_json(folder / RECORD).get("status") == "unfinished":
+        raise InputError(f"{folder}: its preparation was interrupted; the same call of scripts/prepare.py goes on")
+
+
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder from `folder` on and the names of its files; links are followed, hidden folders are not entered."""
+    """Each folder that is not hidden, with its files, once: under its own path, else under that of a link to it."""
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        # A link back to a parent would be walked for ever.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield Path(place), files
+    links = [folder]
+    while links:
+        start = links.pop(0)
+        for place, folders, files in os.walk(start):
+            real = os.path.realpath(place)
+            if real in seen:  # a link back to a parent would be walked for ever
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            links += [path for path in (Path(place, name) for name in folders) if path.is_symlink()]
+            yield Path(place), files
 
 
 def _check_files(folder: Path, names: list[str]) -> None:

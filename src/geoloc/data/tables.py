@@ -100,7 +100,9 @@ def read_rows(table: Path, also: Sequence[str] = ()) -> tuple[list[Row], Keys]:
         raise InputError(f"{table}: {needs}; it has no rows")
     keys = next((pair for pair in (("lat", "lon"), ("east", "north")) if {*header} >= {"path", *also, *pair}), None)
     if keys is None:
-        raise InputError(f"{table}: {needs}; it has {','.join(sorted(header))}")
+        apart = next((mark for mark in (";", "\t") if len(header) == 1 and mark in header[0]), None)
+        hint = f" (cells must be parted by commas, not {apart!r})" if apart else ""
+        raise InputError(f"{table}: {needs}; it has {','.join(sorted(header))}{hint}")
     twice = sorted(column for column in {*UNDERSTOOD, *also} if header.count(column) > 1)
     if twice:
         raise InputError(f"{table}: two columns are called {twice[0]}; rename one")

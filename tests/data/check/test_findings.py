@@ -1,5 +1,6 @@
 """What is said of small data sets whose faults are known."""
 
+import math
 import shutil
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from PIL import Image
 from geoloc.data.check.cache import ScanCache
 from geoloc.data.check.facts import facts_of
 from geoloc.data.check.of_places import outliers
-from geoloc.data.check.of_splits import comparable, home
+from geoloc.data.check.of_splits import home, in_one_frame
 from geoloc.data.check.scan import scan
 from geoloc.data.check.subject import Finding, merged
 from geoloc.data.check.whole import Plan, findings_of, subjects_of
 from geoloc.data.domains import Domain, folder
 from geoloc.data.protocols import Protocol
+from geoloc.earth import from_latlon
 from geoloc.places import PlaceSet
 
 PLAN = Plan(10, 25, 25, [1, 5], 3, [64, 64], False)
@@ -212,19 +214,49 @@ def test_ground_of_two_sets_counts_only_where_the_zone_is_known(tmp_path):
     assert check_domains(tmp_path, domains) == []
 
 
-def test_which_domains_can_be_compared(tmp_path):
-    def domain(zone, coordinates="utm"):
-        xy = np.array([[500_000.0, 4_000_000.0]])
-        side = PlaceSet(tmp_path, np.array(["a"]), xy, np.array([zone]), coordinates=coordinates)
-        return Domain("a", side, side)
+def places_in(tmp_path, latlon, zone=None, coordinates="utm"):
+    """A domain with the same photos on both sides."""
+    latlon = np.array(latlon)
+    latlon[:, 1] = (latlon[:, 1] + 180) % 360 - 180
+    xy, zones = from_latlon(latlon)
+    names = np.array([f"{row}.jpg" for row in range(len(xy))])
+    side = PlaceSet(tmp_path, names, xy, zones if zone is None else np.full(len(xy), zone), coordinates=coordinates)
+    return Domain("a", side, side)
 
-    assert comparable(domain("17 north"), domain("17"), False)
-    assert not comparable(domain("17 north"), domain("18 north"), True)
-    assert comparable(domain(""), domain("17"), True)
-    assert not comparable(domain(""), domain("17"), False)
-    assert comparable(domain("", "local"), domain("", "local"), True)
-    assert not comparable(domain("", "local"), domain("", "local"), False)
-    assert not comparable(domain("", "local"), domain("17"), True)
+
+@pytest.mark.parametrize(
+    ("first", "second", "same_set", "comparable"),
+    [
+        (("17 north",), ("17",), False, True),
+        (("17 north",), ("18 north",), False, True),
+        (("",), ("17",), True, True),
+        (("",), ("17",), False, False),
+        (("", "local"), ("", "local"), True, True),
+        (("", "local"), ("", "local"), False, False),
+        (("", "local"), ("17",), True, False),
+    ],
+)
+def test_which_domains_can_be_compared(tmp_path, first, second, same_set, comparable):
+    domains = [places_in(tmp_path, [[40.0, -81.0]], *given) for given in (first, second)]
+    assert (in_one_frame(*domains, same_set) is not None) is comparable
+
+
+@pytest.mark.parametrize("around", [(0.0, 12.0), (0.0, 13.5), (0.0, 180.0), (48.0, 12.0), (-33.0, -72.0)])
+@pytest.mark.parametrize("wide", [False, True])
+def test_distances_of_two_domains_are_right_across_borders(tmp_path, around, wide):
+    """Train on one side of a border of zones (and of the equator), test on the other; or train on both sides of it."""
+    lat, lon = around
+    squared = 0.00669438  # eccentricity of WGS 84
+    radius = 6_378_137 / math.sqrt(1 - squared * math.sin(math.radians(lat)) ** 2) * math.cos(math.radians(lat))
+    step = math.degrees(1 / radius)  # of longitude, 1 m
+    west = [[lat + 1e-9, lon - (20 + 100 * row) * step] for row in range(50)]
+    east = [[lat - 1e-9, lon + 20 * step], [lat - 1e-9, lon + 60 * step]]
+    more = [[lat - 1e-9, lon + 5000 * step]] if wide else []
+    trained, asked = in_one_frame(places_in(tmp_path, west + more), places_in(tmp_path, east), True)
+    metres = np.linalg.norm(asked[:, None] - trained[None, :50], axis=2)
+    expected = np.array([20.0, 60.0])[:, None] + 20 + 100 * np.arange(50)
+    # A plane of UTM is up to 0.1 % wrong itself, 2.5 km from its middle.
+    assert metres == pytest.approx(expected, rel=0.003, abs=3 if wide else 0.5)
 
 
 def test_the_home_of_a_split(tmp_path):

@@ -1,5 +1,9 @@
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -78,6 +82,25 @@ def test_two_processes_find_what_one_finds(tmp_path, files):
     shared = scan(files, 2, ScanCache(tmp_path / "two.sqlite"))
     for name in ("sizes", "widths", "modes", "contents", "looks", "brightness", "errors"):
         assert getattr(alone, name).tolist() == getattr(shared, name).tolist(), name
+
+
+def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path, files):
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom geoloc.data.check import scan\n"
+        "scan.measure = lambda name: (print(os.getpid(), flush=True), time.sleep(600))\n"
+        "scan.scan([Path(name) for name in sys.argv[2:]], 2, scan.ScanCache(Path(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "scan.sqlite"), *map(str, files)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
+        workers = [int(job.stdout.readline()) for _ in range(2)]
+        job.kill()
+        try:
+            job.communicate(timeout=30)  # returns when the last process that can print has ended
+        finally:
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+    assert len(set(workers)) == 2
 
 
 def test_a_missing_file_is_looked_for_again(tmp_path, files, read):

@@ -178,6 +178,18 @@ def test_a_missing_raw_folder_shows_how_to_get_the_set(tmp_path, capsys):
     assert capsys.readouterr().err == f"error: {tmp_path}/raw: no such folder or file. {pitts30k.HOW}\n"
 
 
+def test_an_interrupted_call_is_one_line_and_is_repeated(toy, capsys, monkeypatch):
+    def stop(source, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", stop)
+        assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 130
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith("interrupted; the same call goes on where this one ended")
+    assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 0
+
+
 def test_a_full_disk_is_one_line(toy, tmp_path, capsys, monkeypatch):
     def fail(source, target):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -186,15 +198,6 @@ def test_a_full_disk_is_one_line(toy, tmp_path, capsys, monkeypatch):
     assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.endswith("error: [Errno 28] No space left on device; the same call goes on where this one ended")
-
-
-def test_an_interrupted_call_is_one_line(toy, capsys, monkeypatch):
-    def interrupt(source, target):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(shutil, "copyfile", interrupt)
-    assert main(["toy_town", str(toy), "--city", "ROMA", "--copy"]) == 130
-    assert capsys.readouterr().err.splitlines()[-1].endswith("interrupted; the same call goes on where this one ended")
 
 
 def test_a_file_in_the_place_of_the_folder_is_wrong_input(toy, tmp_path, capsys):

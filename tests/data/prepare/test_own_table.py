@@ -123,6 +123,7 @@ def test_several_zones(tmp_path):
     ("header", "rows", "options", "message"),
     [
         ("path,x,y", ["a.jpg,1,2"], [], "needs columns path,east,north or path,lat,lon; it has path,x,y"),
+        ("path;lat;lon", ["a.jpg"], [], r"it has path;lat;lon \(cells must be parted by commas, not ';'\)"),
         ("path,lat,lon", ["a.jpg,45,7", "./a.jpg,45,7"], [], r"1 photos are listed twice \(a.jpg\)"),
         ("path,lat,lon", ["a.jpg,north,7"], [], "the row a.jpg: lat 'north' is no number"),
         ("path,lat,lon", ["a.jpg,nan,7"], [], "the row a.jpg: lat 'nan' is no number"),
@@ -139,6 +140,18 @@ def test_several_zones(tmp_path):
         ("path,lat,lon,heading", ["a.jpg,45,7,400"], [], "the heading 400 must lie between 0 and 360"),
         ("path,lat,lon,time", ["a.jpg,45,7,noon"], [], "'noon' is no time such as 20240601_120000"),
         ("path,lat,lon,condition", ["a.jpg,45,7,so so"], [], "the row a.jpg: the condition 'so so' must be one word"),
+        (
+            "path,lat,lon,note",
+            [f"a.jpg,45,7,{'x' * 300}", "b.jpg,45,7,"],
+            ["--query-share", "0.5"],
+            "a.jpg: its new name would have more than 255",
+        ),
+        (
+            "path,lat,lon,side",
+            ["a.jpg,45,7,queries", "b.jpg,,,database"],
+            [],
+            "left out are no position: 1 \\(b.jpg\\)",
+        ),
         ("path,east,north,zone", ["a.jpg,500000,4000000,17I"], [], "'17I' is no UTM zone such as 17T"),
         ("path,east,north,zone", ["a.jpg,500000,4000000,61T"], [], "'61T' is no UTM zone such as 17T"),
         ("path,east,north,zone", ["a.jpg,4000000,500000,17T"], [], "lies outside UTM: the easting comes first"),
@@ -174,6 +187,19 @@ def test_missing_photos_and_other_files(tmp_path, capsys):
     assert "the row a.tiff: is no image (accepted: .bmp .heic .heif .jpeg .jpg .png .webp)" in capsys.readouterr().err
     assert prepare(tmp_path, tmp_path / "out") == 2
     assert f"{tmp_path}: is no file. RAW is a CSV file" in capsys.readouterr().err
+
+
+def test_near_is_what_the_names_say_and_not_what_they_round(tmp_path, capsys):
+    # sqrt(15.0002^2 + 19.995^2) = 24.996 m apart; as names round them sqrt(15.01^2 + 20^2) = 25.006 m.
+    table = write_table(tmp_path, "path,east,north", "a.jpg,500000.0049,4000000.0049", "b.jpg,500015.0051,4000019.9999")
+    assert prepare(table, tmp_path / "out", "--query-share", "0.5") == 2
+    assert "a query needs another photo within 25 m" in capsys.readouterr().err
+
+
+def test_degrees_under_the_names_of_metres_are_said(tmp_path, capsys):
+    table = write_table(tmp_path, "path,east,north", "a.jpg,11.575,48.137", "b.jpg,11.576,48.137")
+    assert prepare(table, tmp_path / "out", "--query-share", "0.5") == 0
+    assert "if these are degrees, the columns must be called lat,lon" in capsys.readouterr().out
 
 
 def test_a_local_frame_is_said(tmp_path, capsys):

@@ -154,6 +154,20 @@ def test_links_are_followed_and_equal_names_stay_apart(tmp_path):
     assert panos == {"a-IMG_0000", "a-IMG_0000+2", "a-IMG_0001", "b-IMG_0000", "b-IMG_0001"}
 
 
+def test_one_file_is_one_photo_whatever_links_lead_to_it(tmp_path):
+    write_street(tmp_path / "raw/tuesday", 3)
+    (tmp_path / "raw/best").symlink_to(tmp_path / "raw/tuesday")
+    (tmp_path / "raw/a.jpg").symlink_to(tmp_path / "raw/tuesday/IMG_0001.jpg")
+    write_street(tmp_path / "elsewhere", 1)
+    for name in ("c.jpg", "d.jpg"):
+        (tmp_path / "raw" / name).symlink_to(tmp_path / "elsewhere/IMG_0000.jpg")
+    assert prepare(tmp_path / "raw", tmp_path / "city", "--query-folders", "tuesday") == 0
+    assert left_out(tmp_path / "city") == dict.fromkeys(["a.jpg", "d.jpg"], "a link to another photo")
+    domain = folder(tmp_path / "city")
+    assert [name.split("@")[7] for name in domain.database.names.tolist()] == ["c"]
+    assert len(domain.queries) == 3
+
+
 def test_orientation_stays_in_the_file(tmp_path):
     write_street(tmp_path / "raw", 2)
     exif_block = Image.Exif()
@@ -207,7 +221,9 @@ def test_a_prepared_set_below_the_folder_is_not_read_again(tmp_path, capsys):
     write_street(tmp_path / "raw", 4)
     assert prepare(tmp_path / "raw", tmp_path / "raw/city") == 0
     assert prepare(tmp_path / "raw", tmp_path / "raw/city") == 0
-    assert "in a prepared set: 4" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "in a prepared set: 4" in printed
+    assert "no photos, or hidden: 1 .csv, 1 .json\n" in printed  # those of the set, and none of its photos
     assert len(folder(tmp_path / "raw/city").database) == 3
     assert prepare(tmp_path / "raw", tmp_path / "raw") == 2
     assert "is the raw set itself" in capsys.readouterr().err

@@ -123,6 +123,13 @@ def test_the_way_follows_from_the_options():
     assert Sharing(queries_after="2024-06-01T01:00:00+02:00").date() == "20240531_230000"
 
 
+def test_what_is_typed_as_it_is_by_default_makes_no_other_set():
+    assert Sharing(split_by="share", query_share=0.2, seed=0, splits="test").options() == {}
+    assert Sharing(splits="train,test", gap=25.0).options() == {"splits": "train,test"}
+    assert Sharing(seed=1, query_share=0.3).options() == {"query_share": "0.3", "seed": "1"}
+    assert Sharing(split_by="time", queries_after="2024-06-01").options() == {"queries_after": "2024-06-01"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -12,6 +12,8 @@ from geoloc.data.check.alike import Alike
 from geoloc.data.check.of_copies import LOOK
 from geoloc.data.check.subject import SHOWN, SIDES, Finding, Subject, number
 from geoloc.data.domains import Domain
+from geoloc.earth import earth_centred, on_surface, to_latlon
+from geoloc.places import PlaceSet, one_zone
 
 SHARED_GROUND = 0.1  # share of queries that may lie beside train images; splits that are cut along a line have a few
 
@@ -81,11 +83,12 @@ def _shown(first: Subject, rows: np.ndarray, second: Subject, others: np.ndarray
 def _ground(train: Subject, judged: Subject) -> Iterator[Finding]:
     """Queries beside train images."""
     own = home(train.domain) == home(judged.domain)
-    if not comparable(train.domain, judged.domain, own):
+    places = in_one_frame(train.domain, judged.domain, own)
+    if places is None:
         return
     queries = judged.domain.queries
-    trained = np.concatenate([train.domain.database.xy, train.domain.queries.xy])
-    beside = np.flatnonzero(cKDTree(trained).query(queries.xy)[0] <= judged.radius)
+    trained, asked = places
+    beside = np.flatnonzero(cKDTree(trained).query(asked)[0] <= judged.radius)
     if not len(beside):
         return
     share = len(beside) / len(queries)
@@ -107,26 +110,34 @@ def home(domain: Domain) -> Path:
     return root.parents[2] if root.parent.parent.name == "images" else root
 
 
-def comparable(first: Domain, second: Domain, same_set: bool) -> bool:
-    """Whether distances between two domains mean something: the same frame, and in UTM the same zone.
+def in_one_frame(first: Domain, second: Domain, same_set: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Positions of two domains between which distances mean something.
 
     Args:
         first: One domain.
         second: Another.
         same_set: They are splits of one data set, and where no zone is said it is one.
+
+    Returns:
+        All positions of the first, and those of the second's queries, in metres; None if they cannot be compared.
     """
-    frames = {side.coordinates for domain in (first, second) for side in (domain.database, domain.queries)}
-    if len(frames) > 1 or (frames == {"local"} and not same_set):
-        return False
-    if frames == {"earth"}:
-        return True
-    numbers = [
-        {
-            zone.split()[0]
-            for side in (domain.database, domain.queries)
-            for zone in ([] if side.zones is None else np.unique(side.zones).tolist())
-            if zone
-        }
-        for domain in (first, second)
-    ]
-    return numbers[0] == numbers[1] if all(numbers) else same_set
+    sides = (first.database, first.queries, second.database, second.queries)
+    frames = {side.coordinates for side in sides}
+    zones = np.concatenate([side.zones for side in sides if side.zones is not None])
+    said = bool((zones != "").all())
+    if frames == {"utm"} and one_zone(zones):
+        known = np.array_split(zones != "", [len(first)])  # of each domain
+        places = [side.xy for side in sides] if same_set or all(one.any() for one in known) else None
+    elif frames == {"local"}:
+        places = [side.xy for side in sides] if same_set else None
+    else:
+        places = [_on_earth(side) for side in sides] if said and "local" not in frames else None
+    return None if places is None else (np.concatenate(places[:2]), places[3])
+
+
+def _on_earth(side: PlaceSet) -> np.ndarray:
+    """(N, 3) float64 metres from the centre of the earth."""
+    if side.coordinates == "earth":
+        return on_surface(side.xy)
+    assert side.zones is not None
+    return earth_centred(to_latlon(side.xy, side.zones))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import parent_process
 from pathlib import Path
 
 from geoloc.data.check.cache import Key, ScanCache
@@ -64,7 +67,7 @@ def _measured(names: list[str], workers: int) -> Iterator[tuple[int, Record]]:
     if workers == 0 or len(names) <= CHUNK:
         yield from ((row, measure(name)) for row, name in enumerate(names))
         return
-    pool = ProcessPoolExecutor(workers, initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(workers, initializer=_live_with_the_parent)
     try:
         firsts = range(0, len(names), CHUNK)
         jobs = {pool.submit(_measure_all, names[first : first + CHUNK]): first for first in firsts}
@@ -74,8 +77,17 @@ def _measured(names: list[str], workers: int) -> Iterator[tuple[int, Record]]:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _live_with_the_parent() -> None:
+    """Leave interrupts to the parent, and end when it is killed; else this process would wait for work for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _measure_all(names: list[str]) -> list[Record]:

@@ -64,6 +64,7 @@ def plan(
         raise InputError(f"--fps {fps:g}: must be more than 0")
     way = read_track(track, max_gap)
     files, dropped = photos_below(raw, EXTENSIONS | HEIC)
+    rest = others(raw, [*files, *(file for file, _ in dropped)])
     files.sort(key=_natural)
     if start is not None and fps is not None:
         first = of_option(start, "--start")
@@ -81,7 +82,7 @@ def plan(
         shots,
         dropped + more,
         sharing,
-        [*others(raw, files), ways_text, *notes],
+        [*rest, ways_text, *notes],
         {key: str(value) for key, value in options.items() if value is not None},
     )
 

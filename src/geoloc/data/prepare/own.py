@@ -62,7 +62,7 @@ def assemble(
         for side in SIDES:
             sides[f"{split}/{side}"] = [shot.photo for shot in left if (shot.split, shot.side) == (split, side)]
     way = "table" if all(shot.side for shot in shots) else sharing.way
-    notes = [*notes, *_check(name, left, sides, sharing, way)]
+    notes = [*notes, *_check(name, left, sides, sharing, way, dropped)]
     if dropped:
         notes.append(f"{len(dropped):,} photos are left out: {reasons(dropped)}; {LEFT_OUT} lists them")
     files = {LEFT_OUT: csv_text(("file", "reason"), sorted(dropped))} | tables(left)
@@ -142,7 +142,9 @@ def _random_queries(shots: list[Shot], sharing: Sharing) -> list[Shot]:
     return chosen
 
 
-def _check(name: str, shots: list[Shot], sides: dict[str, list[Photo]], sharing: Sharing, way: str) -> list[str]:
+def _check(
+    name: str, shots: list[Shot], sides: dict[str, list[Photo]], sharing: Sharing, way: str, dropped: Dropped
+) -> list[str]:
     """Refuse a side without photos; one line for each split with queries that have no database photo near."""
     empty = [side for side, photos in sides.items() if not photos]
     if empty:
@@ -152,7 +154,8 @@ def _check(name: str, shots: list[Shot], sides: dict[str, list[Photo]], sharing:
             "time": f"the times are {' to '.join(_range(shot.photo.time for shot in shots))}, see --queries-after",
             "folder": "see --query-folders",
         }
-        raise InputError(f"{name}: {', '.join(empty)} would have no photos; {hint[way]}")
+        gone = f"; left out are {reasons(dropped)}" if dropped else ""
+        raise InputError(f"{name}: {', '.join(empty)} would have no photos; {hint[way]}{gone}")
     lines = []
     places = _places(shots)
     for split in dict.fromkeys(shot.split for shot in shots):

@@ -19,9 +19,8 @@ from geoloc.data.prepare.positions import to_utm
 from geoloc.data.prepare.sharing import Sharing
 from geoloc.data.prepare.shots import Dropped, Shot
 from geoloc.data.prepare.times import field
-from geoloc.data.prepare.write import RECORD
 from geoloc.data.progress import progress_bar
-from geoloc.data.readers import find_images
+from geoloc.data.readers import RECORD, find_images
 
 HOW = "RAW is a folder of photos with GPS positions in their EXIF data; subfolders are searched too."
 
@@ -38,6 +37,7 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
         InputError: No photo has a position, or HEIC photos cannot be read.
     """
     files, dropped = photos_below(raw, EXTENSIONS | HEIC)
+    rest = others(raw, [*files, *(file for file, _ in dropped)])
     shots: list[Shot] = []
     seen: Counter[str] = Counter()
     with progress_bar("reading EXIF data") as advance:
@@ -48,7 +48,7 @@ def plan(raw: Path, sharing: Sharing, name: str | None = None) -> Plan:
                 dropped.append((file, str(error)))
             advance(done, len(files))
     notes = [text.format(seen[key]) for key, text in NOTES.items() if seen[key]]
-    return assemble(raw, name, shots, dropped, sharing, [*others(raw, files), *notes], {})
+    return assemble(raw, name, shots, dropped, sharing, [*rest, *notes], {})
 
 
 NOTES = {
@@ -59,18 +59,28 @@ NOTES = {
 
 
 def photos_below(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> tuple[list[str], Dropped]:
-    """Images below a folder, and those of them that are left out since a set was prepared there."""
+    """Images below a folder, and those that are left out: in a set that was prepared there, or links to another one."""
     files = find_images(folder, extensions)
     read_heic_too([folder / file for file in files])
     prepared = {str(path.parent.relative_to(folder)) for path in folder.rglob(RECORD)}
     inside = {file for file in files if any(file.startswith(f"{part}/") for part in prepared)} if prepared else set()
-    return [file for file in files if file not in inside], [(file, "in a prepared set") for file in sorted(inside)]
+    dropped = [(file, "in a prepared set") for file in sorted(inside)]
+    own = [file for file in files if file not in inside]
+    links = {file for file in own if (folder / file).is_symlink()}
+    seen = {(folder / file).resolve() for file in own if file not in links} if links else set()
+    for file in sorted(links):
+        real = (folder / file).resolve()
+        if real in seen:
+            dropped.append((file, "a link to another photo"))
+            own.remove(file)
+        seen.add(real)
+    return own, dropped
 
 
-def others(folder: Path, files: list[str]) -> list[str]:
-    """One line that counts the files below a folder that are no photos."""
+def others(folder: Path, photos: list[str]) -> list[str]:
+    """One line that counts the files below a folder that are none of the photos that were found."""
     kinds = Counter(Path(name).suffix.lower() for _, _, names in os.walk(folder, followlinks=False) for name in names)
-    kinds.subtract(Path(file).suffix.lower() for file in files)
+    kinds.subtract(Path(file).suffix.lower() for file in photos)
     left = sorted((kind, number) for kind, number in kinds.items() if number > 0)
     counts = ", ".join(f"{number:,} {kind or 'without ending'}" for kind, number in left)
     return [f"no photos, or hidden: {counts}"] if counts else []

@@ -53,7 +53,8 @@ def in_one_frame(photos: Sequence[Photo]) -> np.ndarray:
 
     Returns:
         (N, 2) float64 metres: easting and northing, if all lie in one zone; else (N, 3): see `earth.in_one_frame`.
+        Both as names will say them, to 0.01 m, so that what is near a photo now is near it when the set is read.
     """
-    xy = np.array([(photo.east, photo.north) for photo in photos], dtype=np.float64)
+    xy = np.array([(photo.east, photo.north) for photo in photos], dtype=np.float64).round(2)
     zones = np.array([zone_name(photo.zone.rstrip(LETTERS), photo.zone.lstrip("0123456789")) for photo in photos])
     return xy if len(set(zones.tolist())) == 1 else earth.in_one_frame(xy, zones)

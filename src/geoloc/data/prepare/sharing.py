@@ -100,11 +100,12 @@ class Sharing:
         return time_field(of_option(self.queries_after, "--queries-after")) if self.queries_after is not None else ""
 
     def options(self) -> dict[str, str]:
-        """What is set, for the record of the data set."""
+        """What is set to anything but its default, for the record of the data set."""
+        usual = {"split_by": self.way, "query_share": SHARE, "seed": 0, "splits": "test", "gap": GAP}
         return {
             field.name: str(getattr(self, field.name))
             for field in fields(self)
-            if getattr(self, field.name) not in (None, field.default)
+            if getattr(self, field.name) not in (None, field.default, usual.get(field.name))
         }
 
 

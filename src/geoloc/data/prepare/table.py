@@ -176,5 +176,7 @@ def _zones(table: Path, shots: Sequence[Shot]) -> list[str]:
     metres = np.array([(shot.photo.east, shot.photo.north) for shot in shots]).reshape(-1, 2)
     outside = (metres < (EASTING[0], NORTHING[0])) | (metres > (EASTING[1], NORTHING[1]))
     if outside.any():
-        return [f"{int(outside.any(axis=1).sum()):,} positions lie outside UTM: read the set with coordinates=local"]
+        small = " (if these are degrees, the columns must be called lat,lon)" if (np.abs(metres) <= 180).all() else ""
+        number = int(outside.any(axis=1).sum())
+        return [f"{number:,} positions lie outside UTM: read the set with coordinates=local{small}"]
     return []

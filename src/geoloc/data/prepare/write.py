@@ -18,11 +18,12 @@ from geoloc.data.images import EXTENSIONS, read_image
 from geoloc.data.prepare.clips import read_frame
 from geoloc.data.prepare.plan import Photo, Plan, relative_path
 from geoloc.data.prepare.raw_files import files_below
+from geoloc.data.readers import RECORD
 from geoloc.errors import InputError
 from geoloc.textfiles import read_json, write_whole
 
-RECORD = "prepared.json"
 CHECKSUMS = "checksums.sha256"
+LONGEST = 255  # bytes of a name that file systems allow
 QUALITY = 95  # of JPEG files that are made anew
 
 
@@ -108,6 +109,10 @@ def _targets(plan: Plan, folder: Path) -> dict[Path, Photo]:
             raise InputError(f"{plan.name}: the raw set has no photos for {side}")
         for photo in photos:
             target = folder / "images" / side / relative_path(photo)
+            if len(target.name.encode()) > LONGEST:
+                raise InputError(
+                    f"{photo.source}: its new name would have more than {LONGEST} bytes; make its note shorter"
+                )
             if target in targets:
                 raise InputError(f"{photo.source} and {targets[target].source} would both become {target.name}")
             targets[target] = photo
