@@ -7,6 +7,7 @@ from mini import name_of, write_image, write_side
 from geoloc.data.domains import Domain, folder
 from geoloc.data.protocols import Protocol, grouped, listed
 from geoloc.errors import InputError
+from geoloc.lit.datamodule import train_truth
 from geoloc.places import PlaceSet
 
 
@@ -85,3 +86,14 @@ def test_a_list_names_the_queries(tmp_path):
         listed(domain.queries, chosen)
     with pytest.raises(InputError, match=r"query_list .*nowhere\.txt: cannot be read \(No such file"):
         listed(domain.queries, tmp_path / "nowhere.txt")
+
+
+def test_negatives_lie_outside_of_the_radius_whatever_their_group():
+    """Two walks through one street: the photos of the other walk are searched for nobody, and show the same place."""
+    database, queries = places(["one/a.jpg", "two/a.jpg", "one/b.jpg"]), places(["one/q.jpg"])
+    domain = Domain("d", database, queries, Protocol(groups="folder"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geoloc.lit.datamodule.same_photo", lambda _, positives: np.zeros(len(positives.rows), bool))
+        truth = train_truth(domain, 20, 25)
+    assert truth.positives.of(0).tolist() == [0, 2]
+    assert truth.close.of(0).tolist() == [0, 1, 2]
