@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,34 @@ def test_predictions_are_read_back(two_cities, tmp_path):
     domain = open_run(run).domain("cities")
     assert domain.protocol == Protocol(radius=25.0, groups="folder")
     assert read_predictions(run / "predictions/cities.csv", domain).ids.shape == (12, 12)
+
+
+@pytest.fixture
+def uneven(two_cities, tmp_path):
+    """City b with two images fewer, in a table that says the cities."""
+    root = tmp_path / "uneven"
+    shutil.copytree(two_cities, root)
+    for path in sorted((root / "images/test/database/b").iterdir())[:2]:
+        path.unlink()
+    for side in ("database", "queries"):
+        folder = root / "images/test" / side
+        lines = [
+            f"{city.name}/{path.name},{path.name.split('@')[1]},4000000,{zone},{city.name}"
+            for city, zone in ((folder / "a", "17T"), (folder / "b", "33U"))
+            for path in city.iterdir()
+        ]
+        folder.with_suffix(".csv").write_text("\n".join(["path,east,north,zone,group", *lines]) + "\n")
+    return root
+
+
+def test_search_notices_other_groups(uneven, tmp_path):
+    """Positions and files are the same, and yet queries would be searched in other images."""
+    few = [f"test_folders=[{uneven}]", "groups=column", "recall_values=[1,5]", "keep_descriptors=true"]
+    run = work(tmp_path / "run", "task=test", *NET, *few)
+    table = uneven / "images/test/database.csv"
+    text = table.read_text()
+    table.write_text(text.replace(",33U,b", ",33U,a", 1))
+    with pytest.raises(InputError, match=r"uneven: which photos in .* share a group or panorama has changed since"):
+        work(tmp_path / "other", "task=search", f"run={run}")
+    table.write_text(text)
+    work(tmp_path / "same", "task=search", f"run={run}")
