@@ -150,6 +150,15 @@ def test_predictions_are_read_back(two_cities, tmp_path):
     assert read_predictions(run / "predictions/cities.csv", domain).ids.shape == (12, 12)
 
 
+def test_search_knows_how_deep_the_groups_are(two_cities, tmp_path, caplog):
+    """Both cities have 12 images: R@20 counts them all, in task=search too, where no descriptors are kept."""
+    run = work(tmp_path / "run", "task=test", *NET, f"test_folders=[{two_cities}]", "groups=folder")
+    caplog.clear()
+    again = work(tmp_path / "again", "task=search", f"run={run}", "postprocess=[geo_dbscan]")
+    assert results_of(again)["domains"]["cities"]["raw_recalls"] == results_of(run)["domains"]["cities"]["recalls"]
+    assert "cities: R@20 counts all 12 database images" in caplog.text
+
+
 @pytest.fixture
 def uneven(two_cities, tmp_path):
     """City b with two images fewer, in a table that says the cities."""
@@ -168,6 +177,13 @@ def uneven(two_cities, tmp_path):
     return root
 
 
+def test_search_refuses_more_than_a_group_has(uneven, tmp_path):
+    few = [f"test_folders=[{uneven}]", "groups=column", "recall_values=[1,5]", "keep_descriptors=true"]
+    run = work(tmp_path / "run", "task=test", *NET, *few)
+    with pytest.raises(InputError, match=r"uneven: R@12 is asked for, and the group b has only 10 database images"):
+        work(tmp_path / "deep", "task=search", f"run={run}", "recall_values=[1,12]", "monitor=R1")
+
+
 def test_search_notices_other_groups(uneven, tmp_path):
     """Positions and files are the same, and yet queries would be searched in other images."""
     few = [f"test_folders=[{uneven}]", "groups=column", "recall_values=[1,5]", "keep_descriptors=true"]
@@ -179,3 +195,20 @@ def test_search_notices_other_groups(uneven, tmp_path):
         work(tmp_path / "other", "task=search", f"run={run}")
     table.write_text(text)
     work(tmp_path / "same", "task=search", f"run={run}")
+
+
+def test_what_a_protocol_makes_idle_is_told(two_cities, tmp_path, caplog):
+    conf = tmp_path / "conf" / "domains"
+    conf.mkdir(parents=True)
+    (conf / "mine.yaml").write_text(
+        f"mine:\n  _target_: geoloc.data.domains.folder\n  path: {two_cities}\n  name: mine\n"
+        "  protocol:\n    _target_: geoloc.data.protocols.Protocol\n    radius: 12\n"
+    )
+    typed = [*NET, f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "domains@test=[mine]"]
+    run = work(tmp_path / "run", "task=test", *typed, "radius.eval=9", "groups=folder")
+    assert "mine: radius.eval changes nothing, since its protocol says 12 m" in caplog.text
+    assert "mine: groups changes nothing, since its protocol says groups: none" in caplog.text
+    assert results_of(run)["domains"]["mine"]["radius_m"] == 12
+    caplog.clear()
+    work(tmp_path / "other", "task=test", *typed)
+    assert "changes nothing" not in caplog.text
