@@ -349,3 +349,17 @@ def test_the_command_line(pair, tmp_path):
     done = geoloc(tmp_path, "task=compare", "name=refused", f"runs=[{a},{a}]")
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "runs: must be folders of two or more different runs" in done.stderr
+
+
+def test_other_members_of_groups_are_another_protocol(tmp_path):
+    grouped = {"groups": "column", "query_list": None, "panoramas": False}
+    judged = [{"day": {"protocol": grouped | {"members": mark}}} for mark in ("aa", "bb")]
+    a = write_run(tmp_path / "a", {"day": BEFORE}, judged=judged[0])
+    b = write_run(tmp_path / "b", {"day": AFTER}, judged=judged[1])
+    (line,) = refused(tmp_path / "out", a, b)
+    assert "day: who is with whom in a group or panorama differs: fingerprint aa in" in line
+    same = write_run(tmp_path / "c", {"day": AFTER}, judged=judged[0])
+    compare(tmp_path / "fine", a, same)
+    pooled = write_run(tmp_path / "d", {"day": AFTER}, judged={"day": {"protocol": grouped | {"groups": "none"}}})
+    (line,) = refused(tmp_path / "pooled", a, pooled)
+    assert "day: searched differs" in line

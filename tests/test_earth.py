@@ -11,7 +11,8 @@ import utm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoloc.earth import earth_centred, from_latlon, in_one_frame, to_latlon, zones_of
+from geoloc.data.domains import Domain
+from geoloc.earth import earth_centred, from_above, from_latlon, in_one_frame, to_latlon, zones_of
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet, together
 
@@ -178,3 +179,36 @@ def test_zones_of_which_some_do_not_say_the_hemisphere():
     assert np.linalg.norm(found[0].xy[0] - found[1].xy[0]) == pytest.approx(0, abs=1e-6)
     with pytest.raises(InputError, match=r"several UTM zones \(30 north, 31 north\), and 1 do not say in which"):
         together(side([[5e5, 1], [5e5, 1]], ["30 north", ""]), side([[5e5, 1]], ["31 north"]))
+
+
+@pytest.mark.parametrize("second", ["56 north", "56 south", "56"])
+def test_a_hemisphere_is_never_guessed_where_there_are_several_zones(second):
+    """Sydney's zone without its letter, beside another one: read as north, photos across the border would be lost."""
+    one = side([[222_000, 6_250_000]], [second])
+    with pytest.raises(InputError, match=r"set: images lie in several UTM zones .*: 55 may be north or south"):
+        together(one, side([[777_000, 6_250_000]], ["55"]))
+
+
+def test_one_side_in_a_local_frame_is_refused():
+    local = PlaceSet(Path("indoors"), np.array(["a.jpg"]), np.array([[5.0, 5.0]]), coordinates="local")
+    with pytest.raises(InputError, match=r"indoors: its positions are in a local frame .* those of set are places on"):
+        together(side([[500_000, 5_700_000]], ["30 north"]), local)
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(-33.9, 150.0), (45.0, 6.0), (10.0, 180.0), (0.5, -78.0)])
+def test_extents_are_eastward_and_northward(lat, lon):
+    """A street of 2 km along a border of zones with a side street of 0.2 km across it."""
+    north, east = 2000 / 111_000 / 2, 200 / 111_320 / math.cos(math.radians(lat)) / 2
+    latlon = np.array(
+        [(lat - north, lon), (lat + north, lon), (lat, lon - east), (lat, (lon + east + 180) % 360 - 180)]
+    )
+    height, width = vincenty(*latlon[:2].tolist()), vincenty(*latlon[2:].tolist())
+    xy, zones = from_latlon(latlon)
+    domain = Domain("d", side(xy[:2], zones[:2]), side(xy[2:], zones[2:]))
+    assert domain.database.coordinates == "earth"
+    assert domain.extent_km() == pytest.approx((width / 1000, height / 1000), rel=2e-3)
+
+
+def test_positions_all_around_the_earth_have_an_extent():
+    for latlon in ([(0, 0), (0, 180)], [(89.9, 0), (89.9, 180)], [(0, 90), (0, -90), (0, 0), (0, 180)]):
+        assert np.isfinite(from_above(earth_centred(np.array(latlon, np.float64)))).all()

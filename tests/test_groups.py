@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,67 @@ def test_predictions_are_read_back(two_cities, tmp_path):
     domain = open_run(run).domain("cities")
     assert domain.protocol == Protocol(radius=25.0, groups="folder")
     assert read_predictions(run / "predictions/cities.csv", domain).ids.shape == (12, 12)
+
+
+def test_search_knows_how_deep_the_groups_are(two_cities, tmp_path, caplog):
+    """Both cities have 12 images: R@20 counts them all, in task=search too, where no descriptors are kept."""
+    run = work(tmp_path / "run", "task=test", *NET, f"test_folders=[{two_cities}]", "groups=folder")
+    caplog.clear()
+    again = work(tmp_path / "again", "task=search", f"run={run}", "postprocess=[geo_dbscan]")
+    assert results_of(again)["domains"]["cities"]["raw_recalls"] == results_of(run)["domains"]["cities"]["recalls"]
+    assert "cities: R@20 counts all 12 database images" in caplog.text
+
+
+@pytest.fixture
+def uneven(two_cities, tmp_path):
+    """City b with two images fewer, in a table that says the cities."""
+    root = tmp_path / "uneven"
+    shutil.copytree(two_cities, root)
+    for path in sorted((root / "images/test/database/b").iterdir())[:2]:
+        path.unlink()
+    for side in ("database", "queries"):
+        folder = root / "images/test" / side
+        lines = [
+            f"{city.name}/{path.name},{path.name.split('@')[1]},4000000,{zone},{city.name}"
+            for city, zone in ((folder / "a", "17T"), (folder / "b", "33U"))
+            for path in city.iterdir()
+        ]
+        folder.with_suffix(".csv").write_text("\n".join(["path,east,north,zone,group", *lines]) + "\n")
+    return root
+
+
+def test_search_refuses_more_than_a_group_has(uneven, tmp_path):
+    few = [f"test_folders=[{uneven}]", "groups=column", "recall_values=[1,5]", "keep_descriptors=true"]
+    run = work(tmp_path / "run", "task=test", *NET, *few)
+    with pytest.raises(InputError, match=r"uneven: R@12 is asked for, and the group b has only 10 database images"):
+        work(tmp_path / "deep", "task=search", f"run={run}", "recall_values=[1,12]", "monitor=R1")
+
+
+def test_search_notices_other_groups(uneven, tmp_path):
+    """Positions and files are the same, and yet queries would be searched in other images."""
+    few = [f"test_folders=[{uneven}]", "groups=column", "recall_values=[1,5]", "keep_descriptors=true"]
+    run = work(tmp_path / "run", "task=test", *NET, *few)
+    table = uneven / "images/test/database.csv"
+    text = table.read_text()
+    table.write_text(text.replace(",33U,b", ",33U,a", 1))
+    with pytest.raises(InputError, match=r"uneven: which photos in .* share a group or panorama has changed since"):
+        work(tmp_path / "other", "task=search", f"run={run}")
+    table.write_text(text)
+    work(tmp_path / "same", "task=search", f"run={run}")
+
+
+def test_what_a_protocol_makes_idle_is_told(two_cities, tmp_path, caplog):
+    conf = tmp_path / "conf" / "domains"
+    conf.mkdir(parents=True)
+    (conf / "mine.yaml").write_text(
+        f"mine:\n  _target_: geoloc.data.domains.folder\n  path: {two_cities}\n  name: mine\n"
+        "  protocol:\n    _target_: geoloc.data.protocols.Protocol\n    radius: 12\n"
+    )
+    typed = [*NET, f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "domains@test=[mine]"]
+    run = work(tmp_path / "run", "task=test", *typed, "radius.eval=9", "groups=folder")
+    assert "mine: radius.eval changes nothing, since its protocol says 12 m" in caplog.text
+    assert "mine: groups changes nothing, since its protocol says groups: none" in caplog.text
+    assert results_of(run)["domains"]["mine"]["radius_m"] == 12
+    caplog.clear()
+    work(tmp_path / "other", "task=test", *typed)
+    assert "changes nothing" not in caplog.text

@@ -12,7 +12,7 @@ from in_process import work
 from mini import name_of, write_image
 
 from geoloc.data.domains import folder
-from geoloc.data.protocols import Protocol, protocol_of
+from geoloc.data.protocols import Protocol, members, protocol_of
 from geoloc.data.readers import read_places
 from geoloc.data.tables import pano_name, shot_name
 from geoloc.errors import InputError
@@ -148,7 +148,13 @@ def test_counts_are_told_and_the_protocol_is_built_again(cities, monkeypatch):
     domain = folder("cities", protocol=protocol)
     facts = place_facts(domain)["protocol"]
     path = str(cities.resolve() / "some.txt")  # so that it is found from everywhere
-    assert facts == protocol.facts() | {"query_list": path, "group_count": 2, "listed_queries": 3}
+    together = members(domain.database, domain.queries, protocol)
+    assert facts == protocol.facts() | {
+        "query_list": path,
+        "group_count": 2,
+        "listed_queries": 3,
+        "members": together,
+    }
     assert protocol_of(facts) == replace(protocol, query_list=path)
     assert protocol_of({}) == Protocol()
     plain = place_facts(folder("cities"))["protocol"]

@@ -136,6 +136,31 @@ def in_one_frame(xy: np.ndarray, zones: np.ndarray) -> np.ndarray:
     return placed
 
 
+def from_above(places: np.ndarray) -> np.ndarray:
+    """Positions as seen from above their middle.
+
+    Args:
+        places: (N, 3) float64 metres from the centre of the earth.
+
+    Returns:
+        (N, 2) float64 metres to the east and to the north of the middle.
+
+    Example:
+        >>> a, b = from_above(earth_centred(np.array([[45.0, 9.0], [45.001, 9.0]])))  # along a meridian
+        >>> (b - a).round().tolist()
+        [0.0, 111.0]
+    """
+    middle = places.mean(axis=0)
+    eastward = np.array([-middle[1], middle[0], 0.0])
+    if not np.linalg.norm(eastward) > 1:  # above a pole, or the middle of the earth, every direction will do
+        eastward = np.array([0.0, 1.0, 0.0])
+    northward = np.cross(middle, eastward)
+    if not np.linalg.norm(northward) > 1:
+        northward = np.array([0.0, 0.0, 1.0])
+    axes = np.stack([axis / np.linalg.norm(axis) for axis in (eastward, northward)], axis=1)
+    return (places - middle) @ axes
+
+
 def _areas(places: np.ndarray) -> np.ndarray:
     """(N,) int64 number of the area of each of (N, 3) positions."""
     cells, own = np.unique(np.floor(places / CELL).astype(np.int64), axis=0, return_inverse=True)

@@ -121,11 +121,18 @@ def together(database: PlaceSet, queries: PlaceSet) -> tuple[PlaceSet, PlaceSet]
     """The two sides of a domain in one frame: their UTM zone, or that of `earth.in_one_frame` if there are several.
 
     Raises:
-        InputError: Positions lie in several zones, and of some it is not said in which.
+        InputError: Positions lie in several zones, and of some it is not said in which; or only one side is local.
     """
     sides = (database, queries)
+    frames = {side.coordinates for side in sides}
+    if frames == {"utm", "local"}:
+        local, other = sorted(sides, key=lambda side: side.coordinates)
+        raise InputError(
+            f"{local.root}: its positions are in a local frame (coordinates=local), and those of {other.root} are"
+            " places on the earth; give both in the same way"
+        )
     zones = np.concatenate([side.zones for side in sides if side.zones is not None])
-    if {side.coordinates for side in sides} != {"utm"} or one_zone(zones):
+    if frames != {"utm"} or one_zone(zones):
         return sides
     filled = _filled(zones, database)
     xy = in_one_frame(np.concatenate([side.xy for side in sides]), filled)
@@ -142,16 +149,16 @@ def one_zone(zones: np.ndarray) -> bool:
 
 
 def _filled(zones: np.ndarray, database: PlaceSet) -> np.ndarray:
-    """(N,) str zones with a hemisphere each: as other images of the same zone say, else north."""
+    """(N,) str zones with a hemisphere each: what their names say, or other images of the same zone."""
     names = sorted({str(zone) for zone in zones})
     where = f"{database.root}: images lie in several UTM zones ({', '.join(name for name in names if name)})"
     if not names[0]:
         unsaid = int((zones == "").sum())
         raise InputError(f"{where}, and {unsaid} do not say in which; fields 3 and 4 of a name say it")
-    halves = {name: {other for other in names if other.startswith(f"{name} ")} or {f"{name} north"} for name in names}
-    unclear = [name for name in names if " " not in name and len(halves[name]) > 1]
+    halves = {name: {other for other in names if other.startswith(f"{name} ")} for name in names}
+    unclear = [name for name in names if " " not in name and len(halves[name]) != 1]
     if unclear:
-        raise InputError(f"{where}: {unclear[0]} may be either; field 4 of a name, the band letter, says it")
+        raise InputError(f"{where}: {unclear[0]} may be north or south; field 4 of a name, the band letter, says it")
     return np.array([zone if " " in zone else next(iter(halves[zone])) for zone in zones.tolist()])
 
 

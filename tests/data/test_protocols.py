@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 from mini import name_of, write_image, write_side
 
 from geoloc.data.domains import Domain, folder
-from geoloc.data.protocols import Protocol, grouped, listed
+from geoloc.data.protocols import Protocol, grouped, listed, members
 from geoloc.errors import InputError
+from geoloc.lit.datamodule import train_truth
 from geoloc.places import PlaceSet
 
 
@@ -85,3 +87,27 @@ def test_a_list_names_the_queries(tmp_path):
         listed(domain.queries, chosen)
     with pytest.raises(InputError, match=r"query_list .*nowhere\.txt: cannot be read \(No such file"):
         listed(domain.queries, tmp_path / "nowhere.txt")
+
+
+def test_negatives_lie_outside_of_the_radius_whatever_their_group():
+    """Two walks through one street: the photos of the other walk are searched for nobody, and show the same place."""
+    database, queries = places(["one/a.jpg", "two/a.jpg", "one/b.jpg"]), places(["one/q.jpg"])
+    domain = Domain("d", database, queries, Protocol(groups="folder"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geoloc.lit.datamodule.same_photo", lambda _, positives: np.zeros(len(positives.rows), bool))
+        truth = train_truth(domain, 20, 25)
+    assert truth.positives.of(0).tolist() == [0, 2]
+    assert truth.close.of(0).tolist() == [0, 1, 2]
+
+
+def test_members_are_those_of_groups_and_panoramas():
+    def marked(groups=(), panos=(), protocol=None):
+        two = replace(places(["a.jpg", "b.jpg", "c.jpg"]), groups=np.array(groups), panos=np.array(panos))
+        return members(two, two, protocol)
+
+    by_column, by_pano = Protocol(groups="column"), Protocol(panoramas=True)
+    some = marked(["x", "y", "x"], ["p", "p", ""], by_column)
+    assert some == marked(["u", "v", "u"], ["p", "", ""], by_column)  # names do not matter, nor do panoramas here
+    assert some != marked(["x", "x", "y"], ["p", "p", ""], by_column)
+    assert marked(["x", "y", "x"], ["p", "p", ""], by_pano) != marked(["x", "y", "x"], ["p", "", "p"], by_pano)
+    assert marked(["x", "y", "x"], ["p", "p", ""], Protocol()) == ""

@@ -149,7 +149,7 @@ def test_names_without_a_zone_fit_those_with_one(tmp_path):
     with pytest.raises(InputError, match=r"several UTM zones \(17, 17 north, 17 south\), and 2 do not say in which"):
         together(read_places(tmp_path), places)
     (tmp_path / "@500020@4000000@@@.jpg").unlink()
-    with pytest.raises(InputError, match=r"17 may be either; field 4 of a name, the band letter, says it"):
+    with pytest.raises(InputError, match=r"17 may be north or south; field 4 of a name, the band letter, says it"):
         together(read_places(tmp_path), read_places(tmp_path))
 
 
@@ -260,3 +260,30 @@ def test_two_cities_with_the_same_file_names_do_not_mix(tmp_path):
 def test_names_of_domains_fit_metrics():
     assert metric_name("Tokyo 24/7 (night)") == "Tokyo_24_7_night_"
     assert metric_name("città") == "citt_"
+
+
+def test_degrees_are_in_no_local_frame(tmp_path):
+    """Across a border of zones; coordinates=local may be typed for another set of the same run."""
+    for side, lon in (("database", -78.00006), ("queries", -77.99994)):
+        write_image(tmp_path / "images/test" / side / "a.jpg", 0)
+        (tmp_path / f"images/test/{side}.csv").write_text(f"path,lat,lon\na.jpg,40,{lon}\n")
+    for coordinates in ("utm", "local"):
+        domain = folder(tmp_path, coordinates=coordinates)
+        assert domain.positives(15).of(0).tolist() == [0]
+        assert domain.positives(5).of(0).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "zone"), [("56@S", "56"), ("56@0", "56"), ("56@south", "56"), ("56@h", "56 south"), ("056@H", "56 south")]
+)
+def test_a_letter_that_is_no_band_does_not_say_the_hemisphere(tmp_path, field, zone):
+    write_image(tmp_path / "database" / f"@333568.00@6247473.00@{field}@.jpg", 0)
+    assert read_places(tmp_path / "database").zones.tolist() == [zone]
+
+
+def test_a_zone_that_cannot_be_read_is_told(tmp_path, caplog):
+    write_image(tmp_path / "database/@500000.00@4000000.00@17.0@S@.jpg", 0)
+    write_image(tmp_path / "database/@500010.00@4000000.00@17@S@.jpg", 0)
+    write_image(tmp_path / "database/@500020.00@4000000.00@@@.jpg", 0)
+    assert read_places(tmp_path / "database").zones.tolist() == ["", "17 north", ""]
+    assert "database: field 3 of 1 names is no number of a UTM zone (17.0), so their zone counts as not" in caplog.text

@@ -19,6 +19,7 @@ from geoloc.data.manifest import Part, is_manifest, read_split, splits_of
 from geoloc.data.progress import progress_bar
 from geoloc.data.protocols import BY_RADIUS, Protocol, grouped, listed
 from geoloc.data.readers import read_places, refuse_unfinished
+from geoloc.earth import from_above
 from geoloc.errors import InputError
 from geoloc.places import SPLITS, Neighbours, PlaceSet, positives_within, together
 
@@ -71,9 +72,13 @@ class Domain:
         """Absolute paths of the database, then of the queries: the order of all descriptors of this domain."""
         return [side.path(row) for side in (self.database, self.queries) for row in range(len(side))]
 
+    def within(self, radius: float) -> Neighbours:
+        """Database rows within `radius` metres of each query, in whatever group."""
+        return positives_within(self.queries.xy, self.database.xy, radius)
+
     def positives(self, radius: float) -> Neighbours:
         """Database rows within `radius` metres of each query, and in its group if there are groups."""
-        found = positives_within(self.queries.xy, self.database.xy, radius)
+        found = self.within(radius)
         if self.protocol.groups == "none":
             return found
         queries, rows = found.pairs()
@@ -99,10 +104,9 @@ class Domain:
         return digest.hexdigest()
 
     def extent_km(self) -> tuple[float, float]:
-        """Two sides of the smallest box around all positions, in km: width and height of a map in one UTM zone."""
+        """Width (eastward) and height (northward) of all positions, in km; of several zones, as seen from above."""
         xy = np.concatenate([self.database.xy, self.queries.xy])
-        sides = np.ptp(xy, axis=0) / 1000
-        width, height = sides if len(sides) == 2 else np.sort(sides)[:0:-1]  # of several zones: the two longest
+        width, height = np.ptp(xy if xy.shape[1] == 2 else from_above(xy), axis=0) / 1000
         return float(width), float(height)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -103,6 +104,23 @@ def grouped(places: PlaceSet, by: By) -> np.ndarray:
     if len(without):
         raise InputError(f"{places.root}: groups={by}, and {len(without)} images have no group ({without[0]}, ...)")
     return found
+
+
+def members(database: PlaceSet, queries: PlaceSet, protocol: Protocol) -> str:
+    """Changes with which images share a group or a panorama, whatever these are called; empty if neither matters."""
+    columns: list[np.ndarray] = []
+    if protocol.groups != "none":
+        columns.append(np.concatenate([grouped(side, protocol.groups) for side in (database, queries)]))
+    if protocol.panoramas:
+        assert database.panos is not None
+        columns.append(database.panos)
+    if not columns:
+        return ""
+    numbers: list[list[int]] = []
+    for column in columns:
+        seen = {"": -1}
+        numbers.append([seen.setdefault(text, len(seen)) for text in column.tolist()])
+    return hashlib.blake2b(repr(numbers).encode(), digest_size=8).hexdigest()
 
 
 def listed(queries: PlaceSet, path: str | Path) -> PlaceSet:

@@ -22,7 +22,8 @@ import numpy as np
 
 from geoloc.data.conditions import of_note
 from geoloc.data.images import EXTENSIONS
-from geoloc.data.tables import pano_name, read_table, shot_name, zone_name
+from geoloc.data.tables import pano_name, read_table, shot_name
+from geoloc.data.zones import zone_name
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
 from geoloc.textfiles import read_json
@@ -145,11 +146,21 @@ def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "loc
             f" {NAME_FORMAT}, or a table {folder.name}.csv must stand beside the folder (columns path,east,north)"
         )
     notes = [_field(parts, 14) for parts in fields]
+    zones = [
+        zone_name(_field(parts, 3), _field(parts, 4), at[1] if at else None)
+        for parts, at in zip(fields, positions, strict=True)
+    ]
+    unread = [_field(parts, 3) for parts, zone in zip(fields, zones, strict=True) if _field(parts, 3) and not zone]
+    if unread and coordinates == "utm":
+        log.warning(
+            "%s: field 3 of %d names is no number of a UTM zone (%s), so their zone counts as not said",
+            *(folder, len(unread), unread[0]),
+        )
     return PlaceSet(
         root=folder,
         names=np.array(names),
         xy=np.array(positions, dtype=np.float64),
-        zones=np.array([zone_name(_field(parts, 3), _field(parts, 4)) for parts in fields]),
+        zones=np.array(zones),
         notes=np.array(notes),
         shots=np.array([shot_name(_field(parts, 7), _field(parts, 13)) for parts in fields]),
         panos=np.array([pano_name(_field(parts, 7), _field(parts, 13)) for parts in fields]),

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from geoloc.data.conditions import of_cell, of_note
+from geoloc.data.zones import zone_name
 from geoloc.earth import from_latlon
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
@@ -172,16 +173,16 @@ def to_places(rows: list[Row], keys: Keys, root: Path, coordinates: Literal["utm
         rows: They have passed `wrong_cells`; their paths are relative to `root`, or absolute.
         keys: Names of the two columns of positions.
         root: See `geoloc.places.PlaceSet`.
-        coordinates: The same.
+        coordinates: The same; of metres alone.
 
     Raises:
         InputError: See `geoloc.places.PlaceSet`.
     """
     rows = sorted(rows, key=lambda row: row["path"])
     xy = np.array([_position(row, keys) for row in rows], np.float64)
-    zones = np.array([_zone(row) for row in rows])
-    if keys == ("lat", "lon"):
-        xy, zones = from_latlon(xy)
+    zones = np.array([_zone(row, at[1]) for row, at in zip(rows, xy.tolist(), strict=True)])
+    if keys == ("lat", "lon"):  # they are in no local frame, whatever the other sets of a run are in
+        (xy, zones), coordinates = from_latlon(xy), "utm"
     return PlaceSet(
         root=root,
         names=np.array([row["path"] for row in rows]),
@@ -210,23 +211,10 @@ def _condition(row: Row) -> str:
     return of_cell(row.get("condition")) or of_note(row.get("note"))
 
 
-def _zone(row: Row) -> str:
+def _zone(row: Row, north: float | None = None) -> str:
     """The zone in the column `zone`; empty if it says none."""
     found = re.fullmatch(r"(\d{1,2})([C-HJ-NP-Xc-hj-np-x]?)", row.get("zone").strip())
-    return zone_name(found[1], found[2]) if found else ""
-
-
-def zone_name(number: str, band: str) -> str:
-    """How `PlaceSet` calls a UTM zone; empty if the number says none.
-
-    Example:
-        >>> zone_name("17", "T"), zone_name("56", "H"), zone_name("7", ""), zone_name("", "")
-        ('17 north', '56 south', '7', '')
-    """
-    if not (number.isdigit() and 1 <= int(number) <= 60):
-        return ""
-    half = "" if not band else " north" if band.upper() >= "N" else " south"
-    return f"{int(number)}{half}"
+    return zone_name(found[1], found[2], north) if found else ""
 
 
 def shot_name(pano: str, time: str) -> str:

@@ -73,4 +73,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         after: The other.
     """
     one, other = rules(before), rules(after)
-    return {about: (one[about], other[about]) for about in one if one[about] != other[about]}
+    found = {about: (one[about], other[about]) for about in one if one[about] != other[about]}
+    members = [entry.get("protocol", {}).get("members") for entry in (before, after)]
+    if all(members) and members[0] != members[1] and not {"searched", "panoramas"} & found.keys():
+        found["who is with whom in a group or panorama"] = (f"fingerprint {members[0]}", f"fingerprint {members[1]}")
+    return found

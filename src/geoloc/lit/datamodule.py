@@ -136,7 +136,7 @@ def train_truth(domain: Domain, positive_radius: float, negative_radius: float) 
     if same.any():
         log.warning("%s: %d positives are the query photo itself and are not used", domain.name, int(same.sum()))
     truth, dropped = usable(
-        positives.keep(~same), domain.positives(negative_radius), len(domain.database), domain.queries.notes
+        positives.keep(~same), domain.within(negative_radius), len(domain.database), domain.queries.notes
     )
     if dropped:
         log.warning(

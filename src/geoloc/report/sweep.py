@@ -59,7 +59,16 @@ def _judging_of(results: dict[str, Any]) -> dict[str, str]:
     """{domain: its protocol in words, and the fingerprint of its photos} of the content of a results.json."""
     prints = results.get("fingerprints", {})
     domains = results.get("domains", {})
-    return {name: f"{told(facts)}; photos {str(prints.get(name, ''))[:8]}" for name, facts in domains.items()}
+    return {
+        name: f"{told(facts)}; photos {str(prints.get(name, ''))[:8]}{_members_of(facts)}"
+        for name, facts in domains.items()
+    }
+
+
+def _members_of(facts: dict[str, Any]) -> str:
+    """Which images share a group or a panorama, where that matters."""
+    found = facts.get("protocol", {}).get("members", "")
+    return f"; members {found[:8]}" if found else ""
 
 
 def _number(folder: Path) -> tuple[int, str]:

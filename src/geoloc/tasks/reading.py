@@ -134,8 +134,7 @@ def _check_truth(job: Job, domain: Domain) -> None:
     Raises:
         InputError: No query can be answered, or a group is smaller than a recall value.
     """
-    if {"radius", "radius.eval"} & job.typed and domain.protocol.frames is not None:
-        log.warning(NOT_BY_RADIUS, domain.name, domain.protocol.frames)
+    _check_in_vain(job, domain)
     radius = domain.radius_m(job.cfg["radius"]["eval"])
     positives = _describe(domain, radius)
     if not positives.counts.any():
@@ -143,15 +142,30 @@ def _check_truth(job: Job, domain: Domain) -> None:
             f"{domain.name}: no query has a database image within radius.eval={radius:g} m, so recall means nothing;"
             " check the positions of queries and database"
         )
-    _check_depth(domain, job.cfg["recall_values"])
+    check_depth(domain, job.cfg["recall_values"])
     queries, _ = positives.pairs()
     same = len(set(queries[same_photo(domain, positives)].tolist()))
     if same:
         log.warning("%s: photos of %d queries are in the database too; that inflates recall", domain.name, same)
 
 
-def _check_depth(domain: Domain, recall_values: list[int]) -> None:
-    """Warn, or refuse, where there are not as many images to find as recall asks for."""
+def _check_in_vain(job: Job, domain: Domain) -> None:
+    """Warn of typed keys that a domain does not go by, since its protocol says otherwise."""
+    protocol, radius = domain.protocol, job.cfg["radius"]["eval"]
+    if {"radius", "radius.eval"} & job.typed and protocol.frames is not None:
+        log.warning(NOT_BY_RADIUS, domain.name, protocol.frames)
+    elif {"radius", "radius.eval"} & job.typed and domain.radius_m(radius) != radius:
+        log.warning("%s: radius.eval changes nothing, since its protocol says %g m", domain.name, protocol.radius)
+    if "groups" in job.typed and protocol.groups != job.cfg["groups"]:
+        log.warning("%s: groups changes nothing, since its protocol says groups: %s", domain.name, protocol.groups)
+
+
+def check_depth(domain: Domain, recall_values: list[int]) -> None:
+    """Warn, or refuse, where there are not as many images to find as recall asks for.
+
+    Raises:
+        InputError: A group is smaller than a recall value, and than other groups.
+    """
     sizes = {group: len(rows) for group, rows in domain.groups().items()}
     smallest = min(sizes, key=lambda group: sizes[group])
     beyond = [n for n in recall_values if n > sizes[smallest]]

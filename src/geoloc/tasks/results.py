@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from geoloc.data.domains import Domain
+from geoloc.data.protocols import members
 from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
 from geoloc.evaluate.recall import correct
 from geoloc.evaluate.rules import told
@@ -126,6 +127,9 @@ def place_facts(domain: Domain) -> dict[str, Any]:
     if domain.protocol.query_list is not None:
         listed = {"query_list": str(Path(domain.protocol.query_list).resolve()), "listed_queries": len(domain.queries)}
         protocol |= listed
+    together = members(domain.database, domain.queries, domain.protocol)
+    if together:
+        protocol["members"] = together
     facts = {"folders": folders, "coordinates": coordinates, "protocol": protocol}
     return facts if domain.part is None else facts | domain.part.facts()
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from geoloc.data.domains import Domain, read_domain, table
-from geoloc.data.protocols import protocol_of
+from geoloc.data.protocols import members, protocol_of
 from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.predictions import read_predictions
@@ -44,7 +44,7 @@ class SavedRun:
         """Read a domain from its manifest or its folders.
 
         Raises:
-            InputError: The photos are gone, or are not those of the run any more.
+            InputError: The photos are gone, or are not those of the run any more, or their groups are not.
         """
         database, queries = (Path(facts["folders"][side]) for side in ("database", "queries"))
         protocol, coordinates = protocol_of(facts.get("protocol", {})), facts.get("coordinates", "utm")
@@ -57,6 +57,12 @@ class SavedRun:
         if domain.fingerprint() != fingerprint:
             raise InputError(
                 f"{name}: photos {where} have changed since {self.folder} was written; run task=test again"
+            )
+        was = facts.get("protocol", {}).get("members", "")
+        if was and members(domain.database, domain.queries, protocol) != was:
+            raise InputError(
+                f"{name}: which photos {where} share a group or panorama has changed since {self.folder} was written;"
+                " run task=test again"
             )
         return domain
 

@@ -21,7 +21,7 @@ from geoloc.result import Result, complete, scores_of
 from geoloc.search import Found, check_chain, check_view, evidence, find, fitted_for, post_process
 from geoloc.tasks import build
 from geoloc.tasks.job import Job, refuse_idle
-from geoloc.tasks.reading import NOT_BY_RADIUS
+from geoloc.tasks.reading import NOT_BY_RADIUS, check_depth
 from geoloc.tasks.results import print_table, write_results
 from geoloc.tasks.saved import SavedRun, open_run
 from geoloc.tuning import TuningCase, tunable, tune, until_tuned
@@ -57,6 +57,7 @@ def do(job: Job) -> float:
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     ns = _ns(run, job)
     domain, radius = _judged(run, job, run.domain(name))
+    check_depth(domain, ns)
     vectors = run.descriptors(name)
     protocol = run.results["protocol"]
     if vectors is None:
@@ -99,7 +100,7 @@ def _reorder(run: SavedRun, job: Job, domain: Domain, steps: list[Step]) -> Foun
     raw, ns = run.raw_predictions(domain), _ns(run, job)
     typed = job.cfg["saved_predictions"] if "saved_predictions" in job.typed else 0
     there = raw.ids.shape[1]
-    if max(*ns, typed) > there and there < raw.database_size:
+    if max(*ns, typed) > there and there < min(map(len, domain.groups().values())):
         key = "saved_predictions" if typed > max(ns) else "recall_values"
         raise InputError(
             f"{key}: {run.folder} has saved {there} predictions a query, and no descriptors to search for more; ask for"

@@ -74,7 +74,7 @@ def searched_share(subject: Subject) -> float:
 
 
 def _negatives(subject: Subject, radius: float, wanted: int) -> Iterator[Finding]:
-    left = len(subject.domain.database) - subject.domain.positives(radius).counts
+    left = len(subject.domain.database) - subject.domain.within(radius).counts
     few = np.flatnonzero((left < wanted) & (subject.positives.counts > 0))
     if len(few):
         yield Finding(

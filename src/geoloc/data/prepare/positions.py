@@ -9,7 +9,7 @@ import utm
 
 from geoloc import earth
 from geoloc.data.prepare.plan import Photo
-from geoloc.data.tables import zone_name
+from geoloc.data.zones import zone_name
 
 SOUTHERNMOST, NORTHERNMOST = -80.0, 84.0  # degrees of latitude between which UTM is defined
 LETTERS = "CDEFGHJKLMNPQRSTUVWX"  # of the bands of UTM
