@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from geoloc.evaluate.before_after import Change
 
 WIDTH, MARGIN = 150, 6  # pixels; the dots at both ends stay whole
-LIMITS = (1, 2, 5, 10, 20, 50, 100)  # points at the ends of the axis
+LIMITS = (1, 2, 5, 10, 20, 30, 40, 50, 75, 100)  # points at the ends of the axis
 
 
 @dataclass(frozen=True)

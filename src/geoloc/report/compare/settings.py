@@ -59,14 +59,18 @@ def differing(runs: Sequence[Run]) -> dict[str, Differences]:
 
 
 def notes(runs: Sequence[Run]) -> list[str]:
-    """A line for each run whose keys are not compared, or not all."""
-    lines = [f"{run.name} has no .hydra/config.yaml, so keys are not compared" for run in runs if not run.config]
-    return lines or [
-        f"{run.name}: keys that have no effect on task={run.config.get('task')}"
-        f"{' with a checkpoint' * (run.config.get('checkpoint', 'null') != 'null')} are not compared"
+    """Lines on keys that are not compared."""
+    lines = [
+        f"{run.name} has no .hydra/config.yaml that can be read, so keys are not compared"
+        for run in runs
+        if not run.config
+    ]
+    idle = [
+        f"{run.name}: task={run.config['task']}{' with a checkpoint' * _has_checkpoint(run.config)}"
         for run in runs
         if not all(_tells(key, run.config) for key in run.config)
     ]
+    return lines or [f"keys that have no effect on one of the runs are not compared ({'; '.join(idle)})"] * bool(idle)
 
 
 def effective(configs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -82,8 +86,12 @@ def _tells(key: str, config: Mapping[str, str]) -> bool:
     task = config.get("task")
     if task == "search":
         return _below(key, SEARCHED)
-    idle = (TRAINED if task == "test" else ()) + (NETWORK if config.get("checkpoint", "null") != "null" else ())
+    idle = (TRAINED if task == "test" else ()) + (NETWORK if _has_checkpoint(config) else ())
     return not _below(key, idle)
+
+
+def _has_checkpoint(config: Mapping[str, str]) -> bool:
+    return config.get("checkpoint", "null") != "null"
 
 
 def _below(key: str, names: Sequence[str]) -> bool:
