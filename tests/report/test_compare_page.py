@@ -15,7 +15,7 @@ from PIL import Image
 from geoloc.evaluate.before_after import Change
 from geoloc.report.compare import gallery
 from geoloc.report.compare.answers import Answer, Prediction
-from geoloc.report.compare.forest import forest
+from geoloc.report.compare.forest import forest, limit_of
 from geoloc.report.compare.gallery import ON_PAGE, Photographer, telling
 from geoloc.report.compare.pairs import Flip, Pair
 from geoloc.report.compare.rows import Comparison
@@ -201,12 +201,12 @@ def test_bars_by_hand():
     def change(difference, low, high):
         return Change(0, 0, difference, (low, high), 0, 0, 1.0, 10)
 
-    found = forest([change(5, -2.5, 12.5), change(-12.5, -20, 0)])
-    assert found.limit == 20
+    both = [change(5, -2.5, 12.5), change(-12.5, -20, 0)]
+    assert [limit_of(own) for own in (both, both[:1], [change(0, 0, 0)], [])] == [20, 20, 1, 1]
+    assert limit_of([change(-75.5, -100, 100)]) == 100
+    found = forest(both, 20)
     # 69 pixels for 20 points, from 75.
     assert [(bar.low, bar.dot, bar.high) for bar in found.bars] == [(66.4, 92.2, 118.1), (6.0, 31.9, 75.0)]
-    assert forest([change(0, 0, 0)]).limit == 1
-    assert forest([]).bars == ()
 
 
 def flip(query, before, after):

@@ -218,14 +218,22 @@ def test_keys_without_effect_are_no_difference(tmp_path):
     one, other = runs_with(tmp_path, judged)
     assert list(differing([one, other])["keys of the config"]) == ["task", "checkpoint"]
     assert notes([one, other]) == [
-        "keys that have no effect on one of the runs are not compared (b: task=test with a checkpoint)"
+        "Keys that have no effect on a run are not compared there (b: task=test with a checkpoint)"
     ]
-    (again,) = runs_with(tmp_path / "more")
     third = opened(write_run(tmp_path / "c", {"day": BEFORE}, config=searched))
-    assert differing([again, third])["keys of the config"] == {
+    assert differing([one, third])["keys of the config"] == {
         "task": ("train", "search"),
         "recall_values": ("[1, 5]", "[1]"),
         "run": ("", "a"),
+    }
+    # Two runs still differ in what has no effect on a third.
+    fourth = opened(write_run(tmp_path / "d", {"day": BEFORE}, config=CONFIG | {"pretrained": "places"}))
+    assert differing([one, third, fourth])["keys of the config"] == {
+        "task": ("train", "search", "train"),
+        "backbone.weights": ("imagenet", "no effect", "places"),
+        "pretrained": ("imagenet", "no effect", "places"),
+        "recall_values": ("[1, 5]", "[1]", "[1, 5]"),
+        "run": ("", "a", ""),
     }
 
 
@@ -250,9 +258,7 @@ def test_a_config_that_is_gone_is_told(tmp_path):
     one, two = write_run(tmp_path / "a", {"day": BEFORE}, config=CONFIG), write_run(tmp_path / "b", {"day": AFTER})
     (two / ".hydra").mkdir()
     (two / ".hydra" / "config.yaml").write_text("a: [")
-    assert notes([opened(one), opened(two)]) == [
-        "b has no .hydra/config.yaml that can be read, so keys are not compared"
-    ]
+    assert notes([opened(one), opened(two)]) == ["Keys are not compared: b has no .hydra/config.yaml that can be read"]
     assert differing([opened(one), opened(two)]) == {}
 
 

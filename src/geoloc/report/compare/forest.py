@@ -35,18 +35,27 @@ class Forest:
     margin = MARGIN
 
 
-def forest(changes: Sequence[Change]) -> Forest:
+def limit_of(changes: Sequence[Change]) -> int:
+    """Points at the end of an axis that holds all differences and their intervals.
+
+    Args:
+        changes: Of all tables that are to be read together.
+    """
+    most = max((abs(value) for each in changes for value in (each.difference, *each.ci95)), default=0)
+    return next(limit for limit in LIMITS if limit >= min(most, LIMITS[-1]))
+
+
+def forest(changes: Sequence[Change], limit: int) -> Forest:
     """Lay out differences.
 
     Args:
         changes: One for each row.
+        limit: See `limit_of`.
 
     Example:
-        >>> forest([Change(50, 55, 5, (-5, 10), 5, 0, 0.5, 20)]).bars
+        >>> forest([Change(50, 55, 5, (-5, 10), 5, 0, 0.5, 20)], 10).bars
         (Bar(low=40.5, dot=109.5, high=144.0),)
     """
-    most = max((abs(value) for each in changes for value in (each.difference, *each.ci95)), default=0)
-    limit = next(limit for limit in LIMITS if limit >= min(most, LIMITS[-1]))
 
     def x(points: float) -> float:
         return round(WIDTH / 2 + (WIDTH / 2 - MARGIN) * points / limit, 1)

@@ -12,11 +12,11 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from geoloc.evaluate.rules import told
 from geoloc.report.changes import signed
 from geoloc.report.compare.files import ABOUT, metres
-from geoloc.report.compare.forest import forest
+from geoloc.report.compare.forest import forest, limit_of
 from geoloc.report.compare.gallery import Gallery, Photographer, answered
 from geoloc.report.compare.rows import HEAD, Comparison, Row, domain_rows, slice_rows
 from geoloc.report.compare.runs import Run
-from geoloc.report.compare.settings import differing, notes
+from geoloc.report.compare.settings import IDLE, differing, notes
 from geoloc.textfiles import write_whole
 
 LONGEST = 300  # characters of a value of the config
@@ -53,6 +53,7 @@ def write_page(page: Path, title: str, command: str, baseline: Run, found: Seque
         parts=[_part(baseline, *each) for each in zip(found, rows, slices, galleries, strict=True)],
         settings={kind: _short(cells) for kind, cells in differing(runs).items()},
         notes=notes(runs),
+        idle=IDLE,
         answered=answered,
         signed=signed,
         missing=photographer.missing,
@@ -66,11 +67,12 @@ def _part(
 ) -> dict[str, Any]:
     """What the page shows of one run."""
     pairs = list(zip(each.pairs, galleries, strict=True))
+    limit = limit_of([row.change for row in [*rows, *slices]])
     return {
         "run": each.run,
         "counts": Counter(row.verdict for row in rows),
         "tables": [
-            (title, own, forest([row.change for row in own]))
+            (title, own, forest([row.change for row in own], limit))
             for title, own in (("domain", rows), ("domain, condition", slices))
             if own
         ],

@@ -25,14 +25,15 @@ TRAINED = (
     *("aug", "loss", "lr", "lr_factors", "lr_scale", "miner", "optimizer", "patience", "pool", "radius.negative"),
     *("radius.positive", "scheduler", "train_batch_size", "trainer.max_epochs", "trainer.check_val_every_n_epoch"),
 )
+IDLE = "no effect"  # of a key on a run
 INNERMOST = re.compile(r"\$\{([^${}]*)\}")
 DEEPEST = 20  # interpolations within interpolations
 
-Differences = dict[str, tuple[str, ...]]  # what -> a cell for each run, empty where a run has nothing
+Differences = dict[str, tuple[str, ...]]  # what -> a cell for each run; empty: not there
 
 
 def differences(rows: Sequence[Mapping[str, str]]) -> Differences:
-    """The rows in which runs differ.
+    """The rows in which runs differ; what has no effect on a run differs from nothing.
 
     Args:
         rows: Of each run.
@@ -41,17 +42,16 @@ def differences(rows: Sequence[Mapping[str, str]]) -> Differences:
         >>> differences([{"views": "a", "index": "b"}, {"views": "a", "index": "c", "more": "d"}])
         {'index': ('b', 'c'), 'more': ('', 'd')}
     """
-    cells = {
-        what: tuple(each.get(what, "") for each in rows) for what in dict.fromkeys(w for each in rows for w in each)
-    }
-    return {what: values for what, values in cells.items() if len(set(values)) > 1}
+    every = dict.fromkeys(what for each in rows for what in each)
+    cells = {what: tuple(each.get(what, "") for each in rows) for what in every}
+    return {what: values for what, values in cells.items() if len({*values} - {IDLE}) > 1}
 
 
 def differing(runs: Sequence[Run]) -> dict[str, Differences]:
     """Kind of settings -> what differs; without kinds in which nothing does, or that a run has not kept."""
     kinds: dict[str, Sequence[Mapping[str, str]]] = {WORDS: [in_words(run) for run in runs]}
     if all(run.config for run in runs):
-        kinds |= {KEYS: effective([run.config for run in runs]), TYPED: [run.typed for run in runs]}
+        kinds |= {KEYS: [effective(run.config, runs) for run in runs], TYPED: [run.typed for run in runs]}
     surroundings = [environment(run) for run in runs]
     kinds |= {ENVIRONMENT: surroundings} if all(surroundings) else {}
     found = {kind: differences(rows) for kind, rows in kinds.items()}
@@ -60,25 +60,26 @@ def differing(runs: Sequence[Run]) -> dict[str, Differences]:
 
 def notes(runs: Sequence[Run]) -> list[str]:
     """Lines on keys that are not compared."""
-    lines = [
-        f"{run.name} has no .hydra/config.yaml that can be read, so keys are not compared"
-        for run in runs
-        if not run.config
-    ]
+    gone = [f"{run.name} has no .hydra/config.yaml that can be read" for run in runs if not run.config]
+    if gone:
+        return [f"Keys are not compared: {'; '.join(gone)}"]
     idle = [
         f"{run.name}: task={run.config['task']}{' with a checkpoint' * _has_checkpoint(run.config)}"
         for run in runs
-        if not all(_tells(key, run.config) for key in run.config)
+        if IDLE in effective(run.config, runs).values()
     ]
-    return lines or [f"keys that have no effect on one of the runs are not compared ({'; '.join(idle)})"] * bool(idle)
+    return [f"Keys that have no effect on a run are not compared there ({'; '.join(idle)})"] * bool(idle)
 
 
-def effective(configs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The configs without the keys that have no effect on one of the runs: their values there are mere defaults."""
-    return [
-        {key: value for key, value in config.items() if all(_tells(key, each) for each in configs)}
-        for config in configs
-    ]
+def effective(config: Mapping[str, str], runs: Sequence[Run]) -> dict[str, str]:
+    """A run's config, with `IDLE` for every key of any run that has no effect on this one: a default that says nothing.
+
+    Args:
+        config: Of the run.
+        runs: All that are compared.
+    """
+    every = dict.fromkeys(key for run in runs for key in run.config)
+    return {key: config.get(key, "") if _tells(key, config) else IDLE for key in every}
 
 
 def _tells(key: str, config: Mapping[str, str]) -> bool:
