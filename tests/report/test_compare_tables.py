@@ -140,8 +140,8 @@ def test_latex_of_several(tmp_path):
 
 
 def test_what_latex_would_take_otherwise():
-    assert escaped("a_b & 5 % of $3 #{x} ~^\\ <|>") == (
-        r"a\_b \& 5 \% of \$3 \#\{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}"
+    assert escaped("[*]a_b & 5 % of $3 #{x} ~^\\ <|>") == (
+        r"{[}{*}]a\_b \& 5 \% of \$3 \#\{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}"
         r" \textless{}\textbar{}\textgreater{}"
     )
 

@@ -47,7 +47,7 @@ def do(job: Job) -> None:
     write_whole(job.folder / "flipped.csv", flipped(found))
     missing = write_page(job.folder / "compare.html", title, job.command, baseline, found)
     if missing:
-        log.warning("compare.html lacks %d pictures, the first because of: %s", len(missing), missing[0])
+        log.warning("compare.html: %d photos cannot be shown, the first because of: %s", len(missing), missing[0])
     write_status(job, "finished")
     sys.stdout.write(f"\n{console(baseline, found)}\n")
     sys.stdout.flush()

@@ -8,16 +8,34 @@ from itertools import groupby
 from pathlib import Path
 
 from geoloc.errors import InputError
-from geoloc.report.compare.answers import TOP, Answer
+from geoloc.report.compare.answers import Answer
 from geoloc.report.compare.pairs import Flip, Pair
 from geoloc.report.compare.rows import Comparison
 from geoloc.report.compare.runs import Run
-from geoloc.report.figures import strip
+from geoloc.report.figures import QUERY, RIGHT, WRONG, thumbnail
 from geoloc.report.page import inline
 
 EACH = 6  # queries that became right, and wrong, of a domain
-ON_PAGE = 60  # of all runs and domains; about 4 MB of pictures
-TILE = (116, 87)  # pixels
+ON_PAGE = 60  # of all runs and domains; 480 photos, about 3 MB
+TILE = (116, 89)  # pixels: 4 x 3 within a frame of 4
+FRAMES = {"query": QUERY, "right": RIGHT, "wrong": WRONG}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A photo on the page.
+
+    Attributes:
+        name: Its relative path.
+        image: Address of its picture, framed by what it is; empty if it cannot be read.
+        kind: "query", "right" or "wrong".
+        meters: To the query; None for the query itself.
+    """
+
+    name: str
+    image: str
+    kind: str
+    meters: float | None = None
 
 
 @dataclass(frozen=True)
@@ -26,13 +44,13 @@ class Pictured:
 
     Attributes:
         flip: The query.
-        before: Address of the picture of what the baseline found; empty if a photo cannot be read.
+        before: The query and what the baseline found first.
         after: The same of the other run.
     """
 
     flip: Flip
-    before: str
-    after: str
+    before: list[Tile]
+    after: list[Tile]
 
 
 @dataclass
@@ -52,13 +70,13 @@ class Gallery:
 
 @dataclass
 class Photographer:
-    """Makes pictures and notes which photos it cannot read.
+    """Makes pictures and notes what it cannot read.
 
     Attributes:
-        missing: A line for each picture that could not be made.
+        missing: A line for each photo that cannot be read.
     """
 
-    missing: list[str] = field(default_factory=list)
+    missing: dict[str, None] = field(default_factory=dict)
 
     def galleries(self, baseline: Run, found: Sequence[Comparison]) -> list[list[list[Gallery]]]:
         """Of each run, of each of its domains, one a direction; a direction without a query has none."""
@@ -81,26 +99,27 @@ class Photographer:
         return pages
 
     def _pictured(self, baseline: Run, run: Run, domain: str, flip: Flip) -> Pictured:
-        before = self._strip(baseline, domain, flip.query, flip.before)
-        after = self._strip(run, domain, flip.query, flip.after)
+        before = self._tiles(baseline, domain, flip.query, flip.before)
+        after = self._tiles(run, domain, flip.query, flip.after)
         return Pictured(flip, before, after)
 
-    def _strip(self, run: Run, domain: str, query: str, answer: Answer) -> str:
+    def _tiles(self, run: Run, domain: str, query: str, answer: Answer) -> list[Tile]:
         folders = run.judged()[domain].get("folders", {})
-        if not folders:
-            self.missing.append(f"{run.name} does not say where the photos of {domain} are")
-            return ""
+        tiles = [Tile(query, self._image(run, domain, folders.get("queries"), query, "query"), "query")]
+        for each in answer.top:
+            kind = "right" if each.correct else "wrong"
+            image = self._image(run, domain, folders.get("database"), each.photo, kind)
+            tiles.append(Tile(each.photo, image, kind, each.meters))
+        return tiles
+
+    def _image(self, run: Run, domain: str, folder: str | None, name: str, kind: str) -> str:
         try:
-            picture = strip(
-                Path(folders["queries"]) / query,
-                [Path(folders["database"]) / each.photo for each in answer.top],
-                [each.correct for each in answer.top],
-                tile=TILE,
-            )
+            if folder is None:
+                raise InputError(f"{run.name} does not say where the photos of {domain} are")
+            return inline(thumbnail(Path(folder) / name, TILE, FRAMES[kind]))
         except InputError as error:
-            self.missing.append(str(error))
+            self.missing[str(error)] = None
             return ""
-        return inline(picture)
 
 
 def _directions(pair: Pair) -> Iterator[tuple[str, list[Flip]]]:
@@ -127,12 +146,10 @@ def telling(flips: Sequence[Flip], number: int) -> list[Flip]:
 
 
 def answered(answer: Answer) -> str:
-    """What was found, in words.
+    """Where the first correct prediction is, in words.
 
     Example:
-        >>> from geoloc.report.compare.answers import Prediction
-        >>> answered(Answer("", 2, [Prediction("a", 812.4, False), Prediction("b", 3.25, True)]))
-        'first right at rank 2; 812.4 m, 3.2 m'
+        >>> answered(Answer("", 2)), answered(Answer())
+        ('first right at rank 2', 'none right')
     """
-    rank = f"first right at rank {answer.rank}" if answer.rank else "none right"
-    return f"{rank}; {', '.join(f'{each.meters:.1f} m' for each in answer.top[:TOP])}"
+    return f"first right at rank {answer.rank}" if answer.rank else "none right"

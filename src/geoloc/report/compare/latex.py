@@ -16,6 +16,8 @@ SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",  # at the start of a line, LaTeX would take it for an option of the line before
+    "*": "{*}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))

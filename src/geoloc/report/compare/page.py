@@ -33,7 +33,7 @@ def write_page(page: Path, title: str, command: str, baseline: Run, found: Seque
         found: The others against it.
 
     Returns:
-        A line for each picture that could not be made.
+        A line for each photo that could not be read.
     """
     environment = Environment(
         loader=PackageLoader("geoloc.report"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
@@ -56,10 +56,10 @@ def write_page(page: Path, title: str, command: str, baseline: Run, found: Seque
         idle=IDLE,
         answered=answered,
         signed=signed,
-        missing=photographer.missing,
+        missing=list(photographer.missing),
     )
     write_whole(page, text)
-    return photographer.missing
+    return list(photographer.missing)
 
 
 def _part(
