@@ -64,7 +64,7 @@ def notes(runs: Sequence[Run]) -> list[str]:
     if gone:
         return [f"Keys are not compared: {'; '.join(gone)}"]
     idle = [
-        f"{run.name}: task={run.config['task']}{' with a checkpoint' * _has_checkpoint(run.config)}"
+        f"{run.name}: task={run.config.get('task')}{' with a checkpoint' * _has_checkpoint(run.config)}"
         for run in runs
         if IDLE in effective(run.config, runs).values()
     ]
