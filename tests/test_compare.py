@@ -9,38 +9,11 @@ import re
 import numpy as np
 import pytest
 from command_line import geoloc, only_run, results_of
+from finished import AFTER, BEFORE, MODEL, SHOWN, write_run
 from in_process import content_of, work
 from mini import write_hard_city
 
 from geoloc.errors import InputError
-
-# Rank of the first correct of eight predictions; 0: none.
-BEFORE = {"q0": 1, "q1": 1, "q2": 3, "q3": 0, "q4": 0, "q5": 7, "q6": 2, "q7": 1}
-# In another order; the query's path counts.
-AFTER = {"q7": 1, "q6": 1, "q5": 1, "q4": 0, "q3": 2, "q2": 1, "q1": 4, "q0": 1}
-MODEL = {"backbone": {"_target_": "geoloc.backbones.resnet.ResNet", "depth": 18}, "weights": "none"}
-SHOWN = {"image_size": [480, 640], "views": {"name": "hard_resize", "_target_": "x"}, "postprocess": {}}
-
-
-def write_run(folder, domains, ns=(1, 5), judged=None, prints=None, **more):
-    """A finished run of eight predictions a query; `domains`: name -> query -> rank of the first correct one."""
-    (folder / "predictions").mkdir(parents=True)
-    entries = {}
-    for name, ranks in domains.items():
-        with (folder / "predictions" / f"{name}.csv").open("w") as file:
-            file.write("query,rank,database,distance,meters,correct,condition\n")
-            for query, first in ranks.items():
-                for rank in range(1, 9):
-                    # After the first correct one, every second is.
-                    correct = int(first > 0 and rank >= first and (rank - first) % 2 == 0)
-                    file.write(f"{query},{rank},d{rank},0.5,1.0,{correct},\n")
-        recalls = {str(n): 100 * sum(0 < r <= n for r in ranks.values()) / len(ranks) for n in ns}
-        entries[name] = {"recalls": recalls, "queries": len(ranks), "database": 20, "radius_m": 25.0}
-        entries[name] |= (judged or {}).get(name, {})
-    content = {"status": "finished", "task": "test", "model": MODEL, "protocol": SHOWN, "domains": entries}
-    content["fingerprints"] = dict.fromkeys(domains, "abc") | (prints or {})
-    (folder / "results.json").write_text(json.dumps(content | more))
-    return folder
 
 
 @pytest.fixture
@@ -105,10 +78,16 @@ def test_by_hand(pair, tmp_path, capsys):
         ["runs/b", "day", "q5", "7", "1", "helped", "1 5"],
         ["runs/b", "day", "q6", "2", "1", "helped", "1"],
     ]
-    row = "day 1 37.5 62.5 +25.0 [-25.0, +62.5] 37.5 12.5 0.6250"
+    # Holm: the least of the two, 0.5, twice; then the other, 0.625, which cannot become less than that.
+    assert (five["p_holm"], one["p_holm"]) == (1.0, 1.0)
+    # The first predictions of 3 of 8 are right and 5 m off, later of 5; wrong ones are 100 m off.
+    assert day["median_first_m"] == {"before": 100.0, "after": 5.0}
+    assert day["slices"] == {}
+    row = "day 1 37.5 62.5 +25.0 [-25.0, +62.5] 37.5 12.5 0.6250 1.0000"
     assert row in re.sub(r" +", " ", capsys.readouterr().out)
     page = (out / "compare.md").read_text()
-    assert "| day | 1 | 37.5 | 62.5 | +25.0 [-25.0, +62.5] | 37.5 | 12.5 | 0.6250 |" in page
+    assert "| day | 1 | 37.5 | 62.5 | +25.0 [-25.0, +62.5] | 37.5 | 12.5 | 0.6250 | 1.0000 |" in page
+    assert "| day | 100.0 m | 5.0 m |" in page
     assert "- day: right within 25 m; 5 queries flipped (flipped.csv)" in page
     assert "Nothing else differs in the config." in page
     results = results_of(out)
@@ -257,7 +236,7 @@ def test_files_that_do_not_belong_together(pair, tmp_path):
     csv_file.write_text("".join([*lines[:3], "q7,3,d3,0.5,1.0,maybe,\n"]))
     assert refused(tmp_path / "1", a, b) == [f"{csv_file}: line 4 has no rank, or is neither correct (1) nor wrong (0)"]
     csv_file.write_text("query,rank\n")
-    assert refused(tmp_path / "2", a, b) == [f"{csv_file}: has no columns query, rank and correct"]
+    assert refused(tmp_path / "2", a, b) == [f"{csv_file}: has no columns query, rank, database, meters and correct"]
     csv_file.unlink()
     assert refused(tmp_path / "3", a, b) == [f"{csv_file}: no such file; a run that has judged day holds it"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from geoloc.evaluate.before_after import Change
 
@@ -19,7 +19,12 @@ def console_table(domains: Mapping[str, Mapping[int, Change]]) -> str:
     rows = [HEAD]
     for domain, found in domains.items():
         rows += [["" if line else domain, *change_cells(n, change)] for line, (n, change) in enumerate(found.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells in columns, a line below the first row."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *(map(str.rjust, row[1:], widths[1:]))])  # names left, numbers right
         for row in rows
@@ -27,15 +32,16 @@ def console_table(domains: Mapping[str, Mapping[int, Change]]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def markdown_table(domains: Mapping[str, Mapping[int, Change]]) -> str:
-    """The same as a table in Markdown; every line names its domain, so that lines can be copied.
+def piped(rows: Sequence[Sequence[str]], rule: str = "---") -> str:
+    """Rows of cells as a table in Markdown.
 
     Args:
-        domains: Domain -> N -> change.
+        rows: The first is the head.
+        rule: Below all cells of the head but the first; "---:" if they are numbers.
     """
-    rows = [[domain, *change_cells(n, change)] for domain, found in domains.items() for n, change in found.items()]
-    rule = ["---", *["---:"] * (len(HEAD) - 1)]
-    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in [HEAD, rule, *rows]]
+    head, *rest = rows
+    below = ["---", *[rule] * (len(head) - 1)]
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in [head, below, *rest]]
     return "".join(f"| {line} |\n" for line in lines)
 
 
@@ -46,14 +52,19 @@ def change_cells(n: int, change: Change) -> list[str]:
         str(n),
         f"{change.before:.1f}",
         f"{change.after:.1f}",
-        f"{_signed(change.difference)} [{_signed(low)}, {_signed(high)}]",
+        f"{signed(change.difference)} [{signed(low)}, {signed(high)}]",
         f"{change.helped:.1f}",
         f"{change.hurt:.1f}",
-        f"<{LEAST_P}" if change.p < LEAST_P else f"{change.p:.4f}",
+        p_cell(change.p),
     ]
 
 
-def _signed(points: float) -> str:
+def p_cell(p: float) -> str:
+    """A p-value with four decimals."""
+    return f"<{LEAST_P}" if p < LEAST_P else f"{p:.4f}"
+
+
+def signed(points: float) -> str:
     """One decimal with its sign; what rounds to nothing has none."""
     text = f"{points:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text

@@ -1,0 +1,1 @@
+"""Finished runs against one of them: what task=compare reads from their folders and leaves behind."""
