@@ -19,8 +19,10 @@ def job(command, sweep=None):
 def test_the_name_of_a_run_is_what_is_typed(tmp_path):
     assert run_name(job("")) == "default"
     assert run_name(job("aug=night logger=wandb name=x resume=y lr_scale=2")) == "aug=night lr_scale=2"
-    (tmp_path / "multirun.yaml").write_text("hydra:\n  overrides:\n    task: [data=folder, 'aug=none,night']\n")
-    assert run_name(job("data=folder aug=night", tmp_path)) == "aug=night"
+    (tmp_path / "multirun.yaml").write_text(
+        "hydra:\n  overrides:\n    task: [data=folder, unit_length=true, 'aug=none,night']\n"
+    )
+    assert run_name(job("data=folder unit_length=True aug=night", tmp_path)) == "aug=night"
     assert run_name(job("data=folder", tmp_path)) == "data=folder"
 
 
@@ -46,7 +48,7 @@ def test_each_job_of_a_sweep_has_its_run_with_its_exit_code(tmp_path, mini_city,
     assert (good.exit_code, bad.exit_code) == (0, 2)
     assert good.run.run_id != bad.run.run_id
     assert [each.run.run_group for each in (good, bad)] == [f"default/{sweep.name}"] * 2
-    assert [each.run.display_name for each in (good, bad)] == ["radius.negative=25", "radius.negative=1e6"]
+    assert [each.run.display_name for each in (good, bad)] == ["radius.negative=25", "radius.negative=1000000.0"]
     assert good.summary["test/mini/R1"] == results_of(sweep / "0")["domains"]["mini"]["recalls"]["1"]
     assert not any(key.startswith(("test/", "objective")) for key in bad.summary)
     assert not (tmp_path / "wandb").exists()

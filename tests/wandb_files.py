@@ -72,8 +72,12 @@ class OfflineRun:
         return {int(row["epoch"]): row[key] for row in self.history if key in row}
 
     def table(self, key: str) -> dict[str, Any]:
-        """The file of a table."""
-        return json.loads((self.folder / "files" / self.summary[f"{key}.path"]).read_text())
+        """Columns and rows of a table; cells with images hold a file each."""
+        (artifact,) = [each for each in self.artifacts if each.name == f"run-{self.run.run_id}-{key}"]
+        files = {each.path: Path(each.local_path) for each in artifact.manifest.contents}
+        content = json.loads(files[f"{key}.table.json"].read_text())
+        rows = [[files[cell["path"]] if isinstance(cell, dict) else cell for cell in row] for row in content["data"]]
+        return {"columns": content["columns"], "data": rows}
 
 
 def offline_runs(job: Path) -> list[OfflineRun]:

@@ -15,12 +15,14 @@ import yaml
 from command_line import TINY
 from in_process import job_of
 from mini import write_hard_city
+from PIL import Image
 from pytorch_lightning import seed_everything
 from wandb_files import offline_runs
 
 from geoloc.errors import InputError
 from geoloc.lit import dashboard
 from geoloc.lit.dashboard import Dashboard
+from geoloc.report.figures import QUERY, RIGHT, WRONG
 from geoloc.tasks import train
 from geoloc.tasks.tracking import end_loggers
 
@@ -143,7 +145,7 @@ def test_hardness_comes_as_a_histogram_for_every_epoch(tracked):
     if TENSORBOARD:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-        events = EventAccumulator(str(folder / "tensorboard")).Reload()
+        events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"histograms": 0}).Reload()
         assert [event.step for event in events.Histograms("mining/hardness")] == [0, 1]
         assert [event.histogram_value.num for event in events.Histograms("mining/hardness")] == [8, 8]
         ours = [float(row["mining/suspects"]) for row in rows_of(folder)]
@@ -189,9 +191,12 @@ def test_worst_queries_are_the_wrong_ones_that_are_farthest_off(tracked):
     for row in table["data"]:
         right = [int(each["rank"]) for each in rows if each["query"] == row[1] and each["correct"] == "1"]
         assert row[8] == min(right, default=0)
-        assert all((photo["width"], photo["height"], photo["format"]) == (160, 120, "jpg") for photo in row[2:6])
-    stored = list((folder / "wandb" / "data" / "artifacts").rglob("tmp*"))
-    assert len([path for path in stored if path.is_file() and path.read_bytes()[:2] == b"\xff\xd8"]) >= 3
+        correct = [each["correct"] == "1" for each in rows if each["query"] == row[1]][:3]
+        for photo, colour in zip(row[2:6], [QUERY, *(RIGHT if hit else WRONG for hit in correct)], strict=True):
+            with Image.open(photo) as image:
+                assert (image.format, image.size) == ("JPEG", (160, 120))
+                assert np.abs(np.array(image.getpixel((80, 1)), int) - colour).max() < 25
+            assert photo.is_relative_to(folder)
 
 
 def test_the_page_and_the_checkpoint_are_there(tracked):
@@ -257,8 +262,10 @@ def test_who_is_not_logged_in_hears_so_before_data_are_read(tmp_path, monkeypatc
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert job_of(tmp_path, *typed).cfg["logger"]["wandb"]["offline"] is False
     monkeypatch.delenv("WANDB_MODE")
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    asked = []
+    monkeypatch.setattr("wandb.login", lambda **how: asked.append(how) or True)
     assert job_of(tmp_path, *typed).cfg["logger"]["wandb"]["offline"] is False
+    assert asked == [{"prompt": False, "verify": False}]
 
 
 def test_mistyped_keys_are_refused(tmp_path):

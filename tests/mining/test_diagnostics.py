@@ -31,6 +31,11 @@ def test_negatives_without_descriptors_have_no_hardness():
     assert found.numbers == {"tuples": 1, "without_negatives": 0, "short_of_negatives": 0}
 
 
+def test_no_tuples_at_all():
+    found = diagnose(np.empty((0, 4), np.int64), LINE, 5, np.arange(5), {"without_negatives": 2})
+    assert found.numbers == {"tuples": 0, "without_negatives": 2, "short_of_negatives": 0}
+
+
 def test_hardness_equals_a_slow_reference():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(50, 16)).astype(np.float32)

@@ -192,7 +192,7 @@ def log_histogram(logger: Logger, key: str, values: np.ndarray, epoch: int) -> N
 
 
 def _logged_in() -> bool:
-    """Whether W&B finds an API key on this machine; nobody is asked for one, and no connection is made."""
+    """Whether W&B finds an API key on this machine; nobody is asked for one."""
     import wandb
 
     return bool(wandb.login(prompt=False, verify=False))

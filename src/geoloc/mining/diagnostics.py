@@ -48,7 +48,7 @@ def diagnose(
     """
     numbers = {"tuples": float(len(tuples))}
     numbers |= {key: float(counts.get(key, 0)) for key in ("without_negatives", "short_of_negatives")}
-    if not np.isin(tuples[:, 2:], described).all():
+    if len(tuples) == 0 or not np.isin(tuples[:, 2:], described).all():
         return Diagnostics(numbers, np.empty(0), np.empty((0, 3), np.int64))
     triplets, values = [], []
     for query, positive, *negatives in tuples.tolist():  # one by one: descriptors may have 64k values

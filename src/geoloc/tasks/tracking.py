@@ -44,7 +44,7 @@ def run_name(job: Job) -> str:
     typed = [text for text in job.command.split(" ")[3:] if "=" in text]
     common = _common(job.sweep) if job.sweep else []
     told = [text for text in typed if not text.lstrip("+~").startswith(UNTOLD)]
-    own = [text for text in told if text not in common]
+    own = [text for text in told if text.lower() not in common]  # Hydra hands `true` on as `True`
     return " ".join(own or told) or str(job.cfg["name"])
 
 
@@ -59,10 +59,10 @@ def sweep_name(sweep: Path | None) -> str | None:
 
 
 def _common(sweep: Path) -> list[str]:
-    """What is typed for all jobs of a sweep, as far as its folder tells."""
+    """What is typed for all jobs of a sweep, in lower case, as far as its folder tells."""
     path = sweep / "multirun.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return list(content.get("hydra", {}).get("overrides", {}).get("task", []))
+    return [text.lower() for text in content.get("hydra", {}).get("overrides", {}).get("task", [])]
 
 
 def publish(job: Job, results: dict[str, Result]) -> None:
