@@ -5,12 +5,16 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import wandb
 import yaml
 from command_line import TINY
 from in_process import job_of
@@ -115,6 +119,60 @@ def test_offline_makes_no_connection_and_stays_in_the_runs_folder(tracked):
     assert connections == []
     assert [path for path in elsewhere if path.suffix != ".log"] == []
     assert left == set()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_offline_asks_no_name_server_either(tmp_path):
+    """W&B's own reports look for their server in offline mode too, which no listener hears."""
+    code = (
+        "import sys, numpy as np\nfrom geoloc.lit.dashboard import Dashboard\n"
+        "board = Dashboard(sys.argv[1], offline=True)\nboard.begin({}, 'x', None, 'train')\n"
+        "board.log_histogram('x', np.arange(3.0), 0)\nboard.log_table('t', ['a'], [[1]])\nboard.end(0, 1.0)"
+    )
+    command = ["strace", "-f", "-e", "trace=connect", "-o", str(tmp_path / "calls"), sys.executable, "-c", code]
+    free = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    done = subprocess.run([*command, str(tmp_path / "job")], capture_output=True, text=True, env=free)
+    if "ptrace" in done.stderr:
+        pytest.skip("strace may not look here")
+    assert done.returncode == 0, done.stderr
+    (run,) = offline_runs(tmp_path / "job")
+    assert run.summary["objective"] == 1
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert any("AF_UNIX" in call for call in calls)  # to W&B's own process
+    assert [call for call in calls if "AF_INET" in call] == []
+
+
+def test_offline_switches_the_reports_of_wandb_off(tmp_path, monkeypatch):
+    logged_out(monkeypatch, tmp_path / "home")
+    seen, init = [], wandb.init
+    monkeypatch.setattr(wandb, "init", lambda **how: seen.append(dict(os.environ)) or init(**how))
+    board = Dashboard(str(tmp_path / "job"), offline=True)
+    board.begin({}, "x", None, "train")
+    board.end(0, None)
+    (variables,) = seen
+    assert variables["WANDB_ERROR_REPORTING"] == "false"
+    assert variables["WANDB_DATA_DIR"] == str(tmp_path / "job" / "wandb" / "data")
+    assert "WANDB_ERROR_REPORTING" not in os.environ
+
+
+def test_a_run_that_cannot_reach_its_server_goes_on_offline(tmp_path, monkeypatch, caplog):
+    logged_out(monkeypatch, tmp_path / "home")
+    init = wandb.init
+
+    def refused(**how):
+        if how.get("mode") != "offline":
+            raise wandb.errors.CommError("no route to host\nmore")
+        return init(**how)
+
+    monkeypatch.setattr(wandb, "init", refused)
+    monkeypatch.setattr(wandb, "login", lambda **how: True)
+    board = Dashboard(str(tmp_path / "job"))
+    board.begin({}, "x", None, "train")
+    board.end(0, 5.0)
+    (run,) = offline_runs(tmp_path / "job")
+    assert (run.summary["objective"], run.exit_code) == (5, 0)
+    assert "W&B: no route to host; tracked offline: send it with `wandb sync` later" in caplog.text
 
 
 def test_the_listener_hears_who_calls():
