@@ -147,6 +147,7 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     # On one device: several would make connections already now.
     tries["postprocess"] = partial(chain_of, content["postprocess"], instantiate)
     tries["trainer"] = partial(instantiate, {**content["trainer"], "devices": 1, "strategy": "auto"}, logger=False)
+    tries |= {key: partial(instantiate, node) for key, node in _loggers(content).items()}
     tries |= {"loss": loss, "optimizer": optimizer, "scheduler": scheduler}
     found = []
     for group, attempt in tries.items():
@@ -158,6 +159,12 @@ def _of_small_parts(content: dict[str, Any], instantiate: Callable[..., Any]) ->
             if group == "optimizer":
                 break
     return found
+
+
+def _loggers(content: dict[str, Any]) -> dict[str, Any]:
+    """Dotted key -> node of the loggers that this task starts."""
+    nodes = content["logger"] if content["task"] in ("train", "test", "describe") else {}
+    return {f"logger.{name}": node for name, node in nodes.items() if node}
 
 
 def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:

@@ -79,15 +79,16 @@ def _run(cfg: DictConfig) -> float | None:
     if found:
         _refuse(found)
     job = _job(cfg)
-    failed = True
+    exit_code, result = 1, None
     try:
         result = _do(job)
-        failed = False
+        exit_code = 0
     except BaseException as error:
+        exit_code = _exit_code(error)
         _note_failure(job, error)
         raise
     finally:
-        _close(job, failed)
+        _close(job, exit_code, result)
     return result
 
 
@@ -121,7 +122,8 @@ def _job(cfg: DictConfig) -> Job:
     folder = Path(hydra_config.runtime.output_dir)
     seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
     command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
-    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, lock=lock_run(folder))
+    sweep = folder.parent if hydra_config.mode == RunMode.MULTIRUN else None
+    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, sweep=sweep, lock=lock_run(folder))
     logging.captureWarnings(True)
     # What libraries deprecate is for the people who build geoloc, and tests show it to them.
     for category in (DeprecationWarning, FutureWarning):
@@ -176,12 +178,19 @@ def _note_failure(job: Job, error: BaseException) -> None:
     write_status(job, "interrupted" if interrupted else "failed", error=f"{type(error).__name__}: {one_line(error)}")
 
 
-def _close(job: Job, failed: bool) -> None:
-    """End the tracker's run, so that a sweep's next job gets one of its own, and bring the leaderboard up to date."""
-    if "wandb" in sys.modules:
-        import wandb
+def _exit_code(error: BaseException) -> int:
+    """What the process ends with if this ends it."""
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        return 130
+    return 2 if isinstance(error, InputError) or type(error).__name__ == "MisconfigurationException" else 1
 
-        wandb.finish(exit_code=int(failed))
+
+def _close(job: Job, exit_code: int, result: float | None) -> None:
+    """End the tracker's run, so that a sweep's next job gets one of its own, and bring the leaderboard up to date."""
+    if job.loggers:
+        from geoloc.tasks.tracking import end_loggers
+
+        end_loggers(job, exit_code, result)
     for name in COLLECTED:
         for handler in list(logging.getLogger(name).handlers):
             logging.getLogger(name).removeHandler(handler)
@@ -211,7 +220,7 @@ def main() -> None:
         if traceback_wanted:
             raise
         say(error)
-        sys.exit(2 if type(error).__name__ == "MisconfigurationException" else 1)
+        sys.exit(_exit_code(error))
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ class EpochTable(Callback):
         values = {
             name: f"{float(value):.6g}"
             for name, value in trainer.callback_metrics.items()
-            if name.startswith("train/") or self._validated(trainer)
+            if name.startswith(("train/", "mining/")) or self._validated(trainer)
         }
         row = {"epoch": str(trainer.current_epoch), "step": str(trainer.global_step), **values}
         rows = [old for old in self._read() if int(old["epoch"]) < trainer.current_epoch] + [row]

@@ -12,15 +12,19 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
+from geoloc.data.domains import Domain
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
+from geoloc.lit.dashboard import log_histogram
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.store import DescriptorStore
+from geoloc.mining.diagnostics import Diagnostics, diagnose
 from geoloc.mining.miner import Miner
 from geoloc.mining.truth import Truth
 from geoloc.modes import eval_mode
 
 log = logging.getLogger(__name__)
+SUSPECTS = 5  # negatives that may be false, named in debug.log each time
 
 
 class MineTriplets(Callback):
@@ -47,6 +51,8 @@ class MineTriplets(Callback):
         self.tuples: np.ndarray | None = None
         self.fingerprint = ""
         self.seconds = 0.0
+        self.numbers: dict[str, float] = {}
+        self.found: tuple[Diagnostics, float] | None = None  # of the coming epoch, with the seconds that it took
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Refuse settings under which mined tuples would not reach the training step."""
@@ -84,6 +90,19 @@ class MineTriplets(Callback):
         if getattr(loader, "persistent_workers", False):
             raise InputError("the train loader has persistent_workers=True: its workers would keep the first tuples")
 
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log what the tuples of this epoch are like, as `mining/...`."""
+        for name, value in self.numbers.items():
+            pl_module.log(f"mining/{name}", value, on_step=False, on_epoch=True, batch_size=1)
+        if self.found is None:  # the tuples are those of an interrupted run, which has logged the rest
+            return
+        (diagnostics, seconds), self.found = self.found, None
+        for logger in trainer.loggers:
+            # Not by the module: metrics.csv holds what the seed fixes, and no time.
+            logger.log_metrics({"mining/seconds": seconds, "epoch": trainer.current_epoch}, step=trainer.global_step)
+            if len(diagnostics.hardness):
+                log_histogram(logger, "mining/hardness", diagnostics.hardness, trainer.current_epoch)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Mine for the next epoch, unless this was the last."""
         following = trainer.current_epoch + 1
@@ -106,6 +125,7 @@ class MineTriplets(Callback):
         if not np.isfinite(queries).all():
             raise RuntimeError(f"epoch {epoch}: descriptors are not finite; training has diverged, lower optimizer.lr")
         mined = self.miner.mine(data.truth, plan, queries, store.vectors[:size], rng)
+        diagnostics = diagnose(mined.tuples, store.vectors, size, plan.database, mined.counts)
         trainer.strategy.barrier("geoloc mined")
         if trainer.is_global_zero:
             store.remove()
@@ -115,6 +135,7 @@ class MineTriplets(Callback):
         data.triplets.select(mined.tuples, epoch)
         seconds = time.perf_counter() - start
         self.seconds += seconds
+        self.numbers, self.found = diagnostics.numbers, (diagnostics, seconds)
         log.info(
             "epoch %d: mined %d tuples from %d images in %.1f s (%.0f images/s)",
             epoch,
@@ -131,6 +152,7 @@ class MineTriplets(Callback):
                 self.miner.negatives,
                 mined.counts["without_negatives"],
             )
+        _tell_suspects(data.train_domain, epoch, diagnostics)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain numbers only, so that the checkpoint can be read safely."""
@@ -138,6 +160,7 @@ class MineTriplets(Callback):
         return {
             "epoch": self.epoch,
             "fingerprint": self.fingerprint,
+            "numbers": self.numbers,
             "tuples": None if self.tuples is None else torch.from_numpy(self.tuples),
             "remembered": None if remembered is None else torch.from_numpy(remembered),
         }
@@ -145,6 +168,7 @@ class MineTriplets(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         self.epoch, self.fingerprint = state_dict["epoch"], state_dict["fingerprint"]
+        self.numbers = state_dict.get("numbers", {})
         self.tuples = None if state_dict["tuples"] is None else state_dict["tuples"].numpy()
         if state_dict["remembered"] is not None:
             self.miner.remembered = state_dict["remembered"].numpy()  # type: ignore[attr-defined]
@@ -152,6 +176,19 @@ class MineTriplets(Callback):
 
 def _data(trainer: pl.Trainer) -> PlaceDataModule:
     return trainer.datamodule  # type: ignore[attr-defined]
+
+
+def _tell_suspects(domain: Domain, epoch: int, found: Diagnostics) -> None:
+    """Put the names of the nearest suspects into debug.log; a few of them, of different queries, tell the most."""
+    _, first = np.unique(found.suspects[:, 0], return_index=True)
+    for query, positive, negative in found.suspects[np.sort(first)[:SUSPECTS]]:
+        log.debug(
+            "epoch %d: negative %s is nearer to query %s than its positive %s",
+            epoch,
+            domain.database.names[negative],
+            domain.queries.names[query],
+            domain.database.names[positive],
+        )
 
 
 def _describe_counts(miner: Miner, truth: Truth) -> None:

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from geoloc.checkpoints import KEY
 from geoloc.errors import InputError
 from geoloc.lit.evaluation import Evaluation
+from geoloc.lit.names import metric_parts
 from geoloc.multiscale.scaling import MultiScale, at_scales
 from geoloc.net import DescriptorNet
 from geoloc.result import Result
@@ -149,12 +150,14 @@ class PlaceModule(pl.LightningModule):
 
     def _finish(self, stage: str, keep: bool) -> list[Result]:
         results = self.evaluation.finish(keep, self.judged or stage == "val")
+        domains = metric_parts(result.domain.name for result in results)
         for result in results:
+            name = domains[result.domain.name]
             for n, recall in result.scores.recalls.items():
-                self.log(f"{stage}/{result.domain.name}/R{n}", recall)
-            for condition, scores in result.slices.items():
-                for n, recall in scores.recalls.items():
-                    self.log(f"{stage}/{result.domain.name}/{condition}/R{n}", recall)
+                self.log(f"{stage}/{name}/R{n}", recall)
+            for condition, part in metric_parts(result.slices).items():
+                for n, recall in result.slices[condition].recalls.items():
+                    self.log(f"{stage}/{name}/{part}/R{n}", recall)
         return results
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

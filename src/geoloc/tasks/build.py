@@ -21,6 +21,7 @@ from geoloc.lit.protocol import check_sizes
 from geoloc.net import DescriptorNet
 from geoloc.search import chain_of
 from geoloc.tasks.job import Job
+from geoloc.tasks.tracking import started_loggers
 from geoloc.tuning import tunable
 
 log = logging.getLogger(__name__)
@@ -120,14 +121,11 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
 
 def trainer(job: Job, callbacks: list[Callback]) -> pl.Trainer:
     """The Trainer with the run's loggers."""
-    loggers = [job.make(node) for node in job.cfg["logger"].values() if node]
-    for logger in loggers:
-        logger.log_hyperparams(job.cfg)
     if job.cfg["trainer"]["enable_progress_bar"]:
         callbacks = [*callbacks, TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50)]
     return job.make(
         job.cfg["trainer"],
-        logger=loggers or False,
+        logger=started_loggers(job) or False,
         callbacks=callbacks,
         default_root_dir=str(job.folder),
         reload_dataloaders_every_n_epochs=1,  # each epoch's loader is built after its tuples have been mined

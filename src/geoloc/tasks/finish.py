@@ -14,6 +14,7 @@ from geoloc.lit.module import PlaceModule
 from geoloc.report.page import write_page
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
+from geoloc.tasks.tracking import publish
 from geoloc.tuning import tunable
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def judge(
     if module.results:
         print_table(module.results)
         log.info("report: %s", write_page(job.folder))
+        publish(job, module.results)
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0
 

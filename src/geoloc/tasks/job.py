@@ -22,6 +22,8 @@ class Job:
         command: The command line.
         seed: The seed in use (drawn if the config says -1).
         warnings: Every warning so far; they end up in results.json.
+        sweep: Folder of the sweep that the job belongs to; None for a single run.
+        loggers: Those that have been started, beside metrics.csv.
         lock: Held as long as the run goes on, so that nobody resumes it meanwhile.
     """
 
@@ -32,6 +34,8 @@ class Job:
     command: str
     seed: int
     warnings: list[str] = field(default_factory=list)
+    sweep: Path | None = None
+    loggers: list[Any] = field(default_factory=list)
     lock: Any = None
 
 

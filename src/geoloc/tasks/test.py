@@ -19,6 +19,7 @@ from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
 from geoloc.tasks.results import describe_model, model_facts, write_status
+from geoloc.tasks.tracking import started_loggers
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def do(job: Job) -> float:
 def prepare(job: Job) -> Prepared:
     """Read the network and the domains, and complete the network where something is fitted to images."""
     start = time.perf_counter()
+    started_loggers(job)
     task, whitening = job.cfg["task"], job.cfg["whitening"]
     if whitening["_target_"] and not {"data", "data.path"} & job.typed:
         raise InputError(

@@ -24,6 +24,7 @@ from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
 from geoloc.tasks.results import describe_model, model_facts, read_results, write_status
+from geoloc.tasks.tracking import started_loggers
 from geoloc.tasks.unreadable import skip_unreadable
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def do(job: Job) -> float:
         Best mean validation recall in percent (of `monitor`); the mean test recall if nothing was validated.
     """
     start = time.perf_counter()
+    started_loggers(job)
     net = build.network(job)
     if job.cfg["freeze_batch_norm"]:
         if not isinstance(net.backbone, Backbone):
