@@ -22,6 +22,7 @@ class Job:
         command: The command line.
         seed: The seed in use (drawn if the config says -1).
         warnings: Every warning so far; they end up in results.json.
+        searched: Whether it is a trial of a search, which goes by what the task returns.
         lock: Held as long as the run goes on, so that nobody resumes it meanwhile.
     """
 
@@ -32,6 +33,7 @@ class Job:
     command: str
     seed: int
     warnings: list[str] = field(default_factory=list)
+    searched: bool = False
     lock: Any = None
 
 
