@@ -21,6 +21,7 @@ from hydra.errors import MissingConfigException
 from in_process import job_of
 from mini import write_hard_city, write_mini_city
 from omegaconf import open_dict
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from geoloc.config import problems
 from geoloc.errors import InputError
@@ -28,7 +29,7 @@ from geoloc.folders import new_job
 from geoloc.messages import one_line
 from geoloc.run import conf_folder
 from geoloc.sweeps import of_sweep
-from geoloc.tasks import train
+from geoloc.tasks import build, train
 
 ROOT = conf_folder().parent
 BASE = [*TINY, "trainer.max_epochs=1", "recall_values=[1,2,5]", "monitor=R2"]
@@ -200,6 +201,18 @@ def test_a_search_without_validation_is_refused(tmp_path):
     job.searched = True
     with pytest.raises(InputError, match="val: there is no validation domain, whose recall a search goes by"):
         train.do(job)
+
+
+def test_a_job_of_slurm_is_not_queued_again_by_lightning(tmp_path, monkeypatch):
+    job = job_of(tmp_path, *TINY, f"data.path={tmp_path}")
+
+    def environment():
+        return build.trainer(job, [])._accelerator_connector.cluster_environment
+
+    assert not isinstance(environment(), SLURMEnvironment)
+    for name, value in {"NTASKS": "1", "JOB_NAME": "geoloc", "JOB_ID": "7", "PROCID": "0", "LOCALID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert environment().auto_requeue is False
 
 
 @needs_launcher
