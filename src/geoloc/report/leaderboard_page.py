@@ -14,7 +14,7 @@ from geoloc.report.sweep_charts import parallel, scatters
 from geoloc.textfiles import write_whole
 
 SHOWN = (1, 5)  # recalls in the table; leaderboard.csv has all
-BESIDE = ("study.md", "study.csv", "optuna.db", "leaderboard.csv")
+BESIDE = ("study.md", "study.csv", "leaderboard.csv")
 
 
 def write_leaderboard_page(sweep: Path) -> Path:
@@ -48,6 +48,7 @@ def write_leaderboard_page(sweep: Path) -> Path:
         parallel=parallel(board),
         scatters=scatters(board),
         duration=duration,
+        brief=brief,
         beside=[name for name in BESIDE if (sweep / name).is_file()],
     )
     write_whole(page, text)
@@ -104,3 +105,21 @@ def duration(seconds: float) -> str:
     """
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def brief(value: str) -> str:
+    """A value as typed, but for numbers that a search has drawn, of which four digits tell enough.
+
+    Args:
+        value: As typed.
+
+    Example:
+        >>> brief("2.257895780825325"), brief("4.331028268060324e-05"), brief("0.0005"), brief("resnet18")
+        ('2.258', '4.331e-05', '0.0005', 'resnet18')
+    """
+    if len(value) <= 9:
+        return value
+    try:
+        return f"{float(value):.4g}" if not value.isdigit() else value
+    except ValueError:
+        return value
