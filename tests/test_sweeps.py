@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +17,19 @@ from command_line import TINY, geoloc, only_run, results_of
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from mini import write_hard_city
+from hydra.errors import MissingConfigException
+from in_process import job_of
+from mini import write_hard_city, write_mini_city
 from omegaconf import open_dict
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from geoloc.config import problems
+from geoloc.errors import InputError
 from geoloc.folders import new_job
+from geoloc.messages import one_line
 from geoloc.run import conf_folder
+from geoloc.sweeps import of_sweep
+from geoloc.tasks import build, train
 
 ROOT = conf_folder().parent
 BASE = [*TINY, "trainer.max_epochs=1", "recall_values=[1,2,5]", "monitor=R2"]
@@ -28,6 +37,25 @@ STUDIES = [f"experiment={path.stem}" for path in sorted((ROOT / "conf" / "experi
 ALL = [*STUDIES, *(f"hparams_search={path.stem}" for path in sorted((ROOT / "conf" / "hparams_search").glob("*.yaml")))]
 PLUGIN = importlib.util.find_spec("optuna") is not None
 needs_plugin = pytest.mark.skipif(not PLUGIN, reason="needs the extra sweep")
+needs_launcher = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the extra cluster")
+# A search whose trials are jobs like any other, but for what their task returns.
+STUBBED = """
+import sys
+import geoloc.run
+from geoloc.tasks.results import write_status
+
+values = iter(map(float, sys.argv.pop(1).split()))
+
+def do(job):
+    value = next(values)
+    if value < 0:
+        raise RuntimeError("boom")
+    write_status(job, "finished")
+    return value
+
+geoloc.run._do = do
+geoloc.run.main()
+"""
 
 
 def params_of(choice):
@@ -122,6 +150,85 @@ def test_wrong_values_get_one_line(overrides, message):
     assert problems(composed(*overrides))[0].startswith(message)
 
 
+TRAINED = {"task": "train", "trainer": {"devices": 1, "max_epochs": 5, "check_val_every_n_epoch": 5}}
+
+
+def test_what_is_right_alone_may_be_wrong_in_a_sweep():
+    assert of_sweep(TRAINED, None) == of_sweep(TRAINED, "maximize") == []
+    assert of_sweep({**TRAINED, "task": "describe"}, None) == []
+
+    def of_trainer(direction, **values):
+        return of_sweep({"task": "train", "trainer": {**TRAINED["trainer"], **values}}, direction)
+
+    for devices in ("1", [0], [3]):
+        assert of_trainer(None, devices=devices) == []
+    for devices in (2, -1, "auto", "0,1", [0, 1]):  # Lightning would start the whole sweep once more for each device
+        (line,) = of_trainer(None, devices=devices)
+        assert line.startswith(f"trainer.devices: a job of a sweep trains on one device, not {devices!r};")
+    assert of_trainer(None, max_epochs=4) == of_trainer(None, fast_dev_run=True) == []
+    (line,) = of_trainer("maximize", max_epochs=4)
+    assert line.startswith("trainer.max_epochs: no validation takes place in 4 epochs")
+    (line,) = of_trainer("maximize", fast_dev_run=True)
+    assert line == "trainer.fast_dev_run: judges nothing that a search could maximize"
+    (line,) = of_sweep({**TRAINED, "task": "describe"}, "maximize")
+    assert line == "task=describe: returns nothing that a search could maximize"
+    (line,) = of_sweep(TRAINED, "minimize")
+    assert line.startswith("hydra.sweeper.direction: recall is to be maximized, not minimized;")
+
+
+@needs_plugin
+def test_the_plugins_own_direction_is_refused():
+    """It is to minimise; hparams_search=optuna sets the other one, and trials may fail."""
+    (line,) = problems(composed("hydra/sweeper=optuna"))
+    assert line.startswith("hydra.sweeper.direction: recall is to be maximized, not minimized")
+    for choice in ("optuna", "night_augmentation"):
+        assert problems(composed(f"hparams_search={choice}")) == []
+        assert HydraConfig.get().sweeper.max_failure_rate == 1
+    (line,) = problems(composed("hparams_search=optuna", "monitor=R7"))
+    assert line == "monitor: R7 needs 7 among recall_values"
+
+
+def test_several_devices_are_for_single_runs():
+    assert problems(composed("trainer=ddp", mode="RUN")) == []
+    (line,) = problems(composed("trainer=ddp"))
+    assert line.startswith("trainer.devices: a job of a sweep trains on one device, not 2")
+
+
+def test_a_search_without_validation_is_refused(tmp_path):
+    city = write_mini_city(tmp_path / "city", places=2)
+    shutil.rmtree(city / "images" / "val")
+    job = job_of(tmp_path, *TINY, f"data.path={city}")
+    job.searched = True
+    with pytest.raises(InputError, match="val: there is no validation domain, whose recall a search goes by"):
+        train.do(job)
+
+
+def test_a_job_of_slurm_is_not_queued_again_by_lightning(tmp_path, monkeypatch):
+    job = job_of(tmp_path, *TINY, f"data.path={tmp_path}")
+
+    def environment():
+        return build.trainer(job, [])._accelerator_connector.cluster_environment
+
+    assert not isinstance(environment(), SLURMEnvironment)
+    for name, value in {"NTASKS": "1", "JOB_NAME": "geoloc", "JOB_ID": "7", "PROCID": "0", "LOCALID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert environment().auto_requeue is False
+
+
+@needs_launcher
+def test_jobs_of_the_launchers_see_a_gpu():
+    """Without gpus_per_node submitit hides all of them, and trainer=default would train on the CPU without a word."""
+    for choice, kind in (("slurm", "SlurmLauncher"), ("local", "LocalLauncher")):
+        composed(f"hydra/launcher={choice}")
+        launcher = HydraConfig.get().launcher
+        assert (launcher.gpus_per_node, launcher._target_.rpartition(".")[2]) == (1, kind)
+
+
+def test_without_a_launchers_plugin_the_line_says_what_to_install():
+    error = MissingConfigException("no", "hydra/launcher/submitit_slurm", ["basic", "local", "slurm"])
+    assert one_line(error) == "hydra/launcher=slurm: the plug-in is not installed: pip install -e '.[cluster]'"
+
+
 def test_a_continued_sweep_writes_over_no_job(tmp_path):
     assert [new_job(str(tmp_path / "sweep"), number) for number in (0, 1)] == [0, 1]
     assert [new_job(str(tmp_path / "sweep"), number) for number in (0, 1)] == [2, 3]  # numbers as Hydra counts again
@@ -196,6 +303,74 @@ def test_a_search_maximises_the_validation_recall_and_is_continued(tmp_path, har
     assert len({trial.params["lr_scale"] for trial in trials}) == 4
     found = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
     assert found["best_value"] == pytest.approx(max(best))
+
+
+def search(folder, values, *typed):
+    """A search by Optuna's own sweeper whose trials return `values`; a negative one raises."""
+    command = [sys.executable, "-c", STUBBED, values, "-m", "hparams_search=optuna", *BASE, *typed]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+
+
+@needs_plugin
+@pytest.mark.slow
+def test_a_search_survives_what_is_no_number_and_what_fails(tmp_path, hard_city):
+    import optuna
+
+    done = search(tmp_path, "0.2 nan 0.5 -1 0.1", f"data.path={hard_city}", "hydra.sweeper.n_trials=5")
+    assert done.returncode == 0, done.stderr
+    sweep = only_run(tmp_path)
+    assert yaml.safe_load((sweep / "optimization_results.yaml").read_text())["best_value"] == 0.5
+    status = {row["job"]: row["status"] for row in rows_of(sweep / "leaderboard.csv")}
+    assert status == {"0": "finished", "1": "failed", "2": "finished", "3": "failed", "4": "finished"}
+    assert results_of(sweep / "1")["error"] == "ArithmeticError: the recall that decides is nan"
+    page = (sweep / "leaderboard.html").read_text()
+    assert "5 jobs: 3 finished, 2 failed" in page
+    assert "RuntimeError: boom" in page
+
+    folder = f"hydra.sweep.dir={sweep.relative_to(tmp_path)}"  # and again, where the first trial fails
+    done = search(tmp_path, "-1 0.7", f"data.path={hard_city}", "hydra.sweeper.n_trials=2", folder)
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load((sweep / "optimization_results.yaml").read_text())["best_value"] == 0.7
+    trials = optuna.load_study(study_name="default", storage=f"sqlite:///{sweep}/optuna.db").trials
+    assert [trial.value for trial in trials] == [0.2, None, 0.5, None, 0.1, None, 0.7]
+
+
+@needs_plugin
+@pytest.mark.slow
+def test_a_search_without_any_result_says_so_and_a_wrong_one_ends_at_once(tmp_path, hard_city):
+    done = search(tmp_path, "-1 nan", f"data.path={hard_city}", "hydra.sweeper.n_trials=2", "name=failing")
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "error: no trial of the search has finished; leaderboard.html in its folder tells why\n"
+    )
+    assert len(rows_of(only_run(tmp_path, "failing") / "leaderboard.csv")) == 2
+    done = search(tmp_path, "0 0 0", f"data.path={hard_city}", "monitor=R7", "name=wrong")
+    assert done.returncode == 2
+    assert done.stderr.count("error: monitor: R7 needs 7 among recall_values") == 1
+    assert not (only_run(tmp_path, "wrong") / "1").exists()
+
+
+@needs_launcher
+@pytest.mark.slow
+def test_jobs_of_a_sweep_at_once(tmp_path, hard_city):
+    """Each in a process of its own, on a data set of which none knows the facts yet; one fails."""
+    typed = ["hydra/launcher=local", "miner.negatives=2,0", "seed=0,1", f"data.path={hard_city}"]
+    done = geoloc(tmp_path, "-m", *[item for item in BASE if not item.startswith("miner.negatives")], *typed)
+    assert done.returncode == 2, done.stderr
+    assert "error: miner: " in done.stderr
+    sweep = only_run(tmp_path)
+    assert sorted(path.name for path in sweep.iterdir() if path.name.isdigit()) == ["0", "1", "2", "3"]
+    rows = {(row["miner.negatives"], row["seed"]): row for row in rows_of(sweep / "leaderboard.csv")}
+    assert {asked: row["status"] for asked, row in rows.items()} == {
+        ("2", "0"): "finished", ("2", "1"): "finished", ("0", "0"): "failed", ("0", "1"): "failed",
+    }  # fmt: skip
+    for seed in ("0", "1"):
+        row = rows["2", seed]
+        results = results_of(sweep / row["job"])
+        assert str(results["environment"]["seed"]) == seed
+        assert float(row["hard/R1"]) == pytest.approx(results["domains"]["hard"]["recalls"]["1"])
+    assert "4 jobs: 2 finished, 2 failed" in (sweep / "leaderboard.html").read_text()
 
 
 @needs_plugin

@@ -25,6 +25,7 @@ from geoloc.errors import InputError
 from geoloc.messages import did_you_mean
 from geoloc.resume import flat
 from geoloc.settings import Settings
+from geoloc.sweeps import of_sweep
 
 # Arguments that are given when the object is made, after the config has been read.
 GIVEN = {
@@ -84,7 +85,7 @@ def problems(cfg: DictConfig) -> list[str]:
     found = _of_settings(content)
     for path, node in nodes(content):
         found += _of_node(path, node)
-    return found or _of_lr(cfg, content) or of_combinations(content, instantiate)
+    return found or _of_lr(cfg, content) or of_combinations(content, instantiate) + _of_sweep(content)
 
 
 def _of_mode(cfg: DictConfig) -> list[str]:
@@ -94,6 +95,22 @@ def _of_mode(cfg: DictConfig) -> list[str]:
         return []
     command = " ".join(hydra_config.overrides.task)
     return [f"{command}: is a study of several runs; start it with -m: python -m geoloc.run -m {command}"]
+
+
+def search_direction() -> str | None:
+    """What the search that this job is a trial of does with the job's value; None if there is no search."""
+    hydra_config = HydraConfig.get()
+    direction = hydra_config.sweeper.get("direction")
+    return (
+        None
+        if hydra_config.mode != RunMode.MULTIRUN or direction is None
+        else str(getattr(direction, "name", direction))
+    )
+
+
+def _of_sweep(content: dict[str, Any]) -> list[str]:
+    """What only a single run can do. Its trainer and its epochs are known to be right by now."""
+    return of_sweep(content, search_direction()) if HydraConfig.get().mode == RunMode.MULTIRUN else []
 
 
 def _of_repeats() -> list[str]:

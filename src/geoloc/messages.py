@@ -12,6 +12,15 @@ from hydra.errors import MissingConfigException, OverrideParseException
 
 from geoloc.errors import InputError
 
+# What plug-ins of Hydra bring -> the extra that brings these.
+PLUGINS = {
+    "hydra/sweeper=optuna": "sweep",
+    "hydra/launcher=submitit_slurm": "cluster",
+    "hydra/launcher=submitit_local": "cluster",
+}
+# What Optuna says, without and with a file, where no trial has a value.
+NO_TRIAL = ("No trials are completed yet.", "Record does not exist.")
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """'; did you mean x?' for the known word that is nearest, or nothing.
@@ -37,13 +46,10 @@ def one_line(error: BaseException) -> str:
     """What an exception says, in one line and without Hydra's advice to add unknown keys, which are refused here."""
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read; put the value in quotes, such as \"key='value with (signs) = '\""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        if (group, choice) == ("hydra/sweeper", "optuna"):
-            return "hydra/sweeper=optuna: the plug-in is not installed: pip install -e '.[sweep]'"
-        options = error.options or _choices(str(error), group)
-        if options:
-            return f"{group}={choice}: no such choice; there are {', '.join(options)}{did_you_mean(choice, options)}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and (said := _missing(error)):
+        return said
+    if str(error).strip("'\"") in NO_TRIAL:
+        return "no trial of the search has finished; leaderboard.html in its folder tells why"
     text = f"{error}\n{error.__cause__ or ''}"
     unknown = re.search(r"Key '(\S+)' is not in struct", text)
     if unknown:
@@ -55,6 +61,18 @@ def one_line(error: BaseException) -> str:
         return f"{key}: no such key; --help lists all keys"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "; ".join(line for line in lines if not line.startswith(("To append to", "full_key", "object_type")))
+
+
+def _missing(error: MissingConfigException) -> str:
+    """What there is instead of a choice that there is not, or what brings it; "" if nobody knows."""
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    extra = PLUGINS.get(f"{group}={choice}")
+    if extra:
+        return f"{group}={choice.removeprefix('submitit_')}: the plug-in is not installed: pip install -e '.[{extra}]'"
+    options = error.options or _choices(str(error), group)
+    if not options:
+        return ""
+    return f"{group}={choice}: no such choice; there are {', '.join(options)}{did_you_mean(choice, options)}"
 
 
 def _choices(message: str, group: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 import sys
@@ -66,10 +67,23 @@ def run_job(cfg: DictConfig) -> float | None:
     try:
         return _run(cfg)
     except Exception as error:
+        if isinstance(error, InputError) and _is_first_trial():
+            # What was typed is wrong, for all trials alike; a trial that fails later on does not end the search.
+            say(error)
+            raise SystemExit(2) from error
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
         FAILURES.append(error)  # Hydra would add a line of its own to ours
         return None
+
+
+def _is_first_trial() -> bool:
+    """Whether this is the first trial of a search, in the process that searches."""
+    from geoloc.config import search_direction
+
+    hydra_config = HydraConfig.get()
+    here = hydra_config.runtime.choices.get("hydra/launcher") == "basic"
+    return search_direction() is not None and hydra_config.job.num == 0 and here
 
 
 def _run(cfg: DictConfig) -> float | None:
@@ -82,6 +96,8 @@ def _run(cfg: DictConfig) -> float | None:
     exit_code, result = 1, None
     try:
         result = _do(job)
+        if result is not None and not math.isfinite(result):  # no search may take it for the best
+            raise ArithmeticError(f"the recall that decides is {result}")
         exit_code = 0
     except BaseException as error:
         exit_code = _exit_code(error)
@@ -105,15 +121,17 @@ def _refuse(found: list[str]) -> None:
 def _update_leaderboard(folder: Path) -> None:
     """Bring leaderboard and study of the sweep that the job belongs to up to date; nothing to do for a single run."""
     if HydraConfig.get().mode == RunMode.MULTIRUN or (folder.parent / "leaderboard.csv").is_file():
-        from geoloc.report.leaderboard import write_leaderboard
-        from geoloc.report.study import write_study
+        from geoloc.report.sweep_files import write_sweep_files
 
-        write_leaderboard(folder.parent)
-        write_study(folder.parent)
+        try:
+            write_sweep_files(folder.parent)
+        except Exception as error:  # the job itself is not to be lost for its table
+            log.warning("%s: the leaderboard is not up to date: %s", folder.parent, one_line(error))
+            log.debug("traceback", exc_info=error)
 
 
 def _job(cfg: DictConfig) -> Job:
-    from geoloc.config import command_line_keys, instantiate, plain, typed_keys
+    from geoloc.config import command_line_keys, instantiate, plain, search_direction, typed_keys
     from geoloc.logs import Collector
     from geoloc.tasks.job import Job
 
@@ -123,7 +141,8 @@ def _job(cfg: DictConfig) -> Job:
     seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
     command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
     sweep = folder.parent if hydra_config.mode == RunMode.MULTIRUN else None
-    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, sweep=sweep, lock=lock_run(folder))
+    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, sweep=sweep)
+    job.searched, job.lock = search_direction() is not None, lock_run(folder)
     logging.captureWarnings(True)
     # What libraries deprecate is for the people who build geoloc, and tests show it to them.
     for category in (DeprecationWarning, FutureWarning):

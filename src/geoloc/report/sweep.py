@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ class SweepJob:
         seed: In use; "" if none was typed and the job did not get far enough to tell.
         recalls: {"<domain>/R<N>": percent}.
         judging: {domain: how it was judged, on which photos}; recalls may be compared where it is the same.
+        seconds: Wall time of its stages together; None if it did not come to an end.
+        validated: The best mean validation recall of its epochs, in percent; None if there was none.
     """
 
     name: str
@@ -35,6 +39,8 @@ class SweepJob:
     seed: str
     recalls: dict[str, float]
     judging: dict[str, str] = field(default_factory=dict)
+    seconds: float | None = None
+    validated: float | None = None
 
 
 def read_jobs(sweep: Path) -> list[SweepJob]:
@@ -76,13 +82,53 @@ def _number(folder: Path) -> tuple[int, str]:
 
 
 def _read(folder: Path) -> SweepJob:
-    file, overrides = folder / "results.json", folder / ".hydra" / "overrides.yaml"
-    results = read_json(file)  # empty if it is not there yet
-    asked = yaml.safe_load(overrides.read_text(encoding="utf-8")) if overrides.is_file() else []
-    typed = dict(override.split("=", 1) for override in asked or [] if "=" in override)
+    results = read_json(folder / "results.json")  # empty if it is not there yet
+    asked = _read_yaml(folder / ".hydra" / "overrides.yaml")
+    overrides = [str(override) for override in asked] if isinstance(asked, list) else []
+    typed = dict(override.split("=", 1) for override in overrides if "=" in override)
     seed = results.get("environment", {}).get("seed", typed.get("seed", ""))
-    error, status = results.get("error", ""), results.get("status", NO_RESULTS)
-    return SweepJob(folder.name, status, error, typed, str(seed), recalls_of(results), _judging_of(results))
+    # Training holds the mining, which is told apart too.
+    stages = [value for stage, value in results.get("seconds", {}).items() if not stage.startswith("of which")]
+    return SweepJob(
+        name=folder.name,
+        status=results.get("status", NO_RESULTS),
+        error=results.get("error", ""),
+        typed=typed,
+        seed=str(seed),
+        recalls=recalls_of(results),
+        judging=_judging_of(results),
+        seconds=sum(stages) if stages else None,
+        validated=_validated(folder / "metrics.csv", str(configured_in(folder, "monitor"))),
+    )
+
+
+def _validated(metrics: Path, monitor: str) -> float | None:
+    """The best mean validation recall, as the best checkpoint has it, in percent."""
+    try:
+        with metrics.open(newline="", encoding="utf-8") as file:
+            cells = [row.get(f"val/{monitor}_mean") or "nan" for row in csv.DictReader(file)]
+    except OSError:
+        return None
+    return max((value for value in map(float, cells) if math.isfinite(value)), default=None)
+
+
+def _read_yaml(path: Path) -> Any:
+    """Content of a yaml file; None if it is not there, or another job is just writing it."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return None
+
+
+def configured_in(job: Path, key: str) -> Any:
+    """Value of a top-level key in the config of a job; None if there is none.
+
+    Args:
+        job: The job's folder.
+        key: Such as "monitor".
+    """
+    content = _read_yaml(job / ".hydra" / "config.yaml")
+    return content.get(key) if isinstance(content, dict) else None
 
 
 def configured(sweep: Path, key: str) -> Any:
@@ -93,5 +139,4 @@ def configured(sweep: Path, key: str) -> Any:
         key: Such as "baseline".
     """
     configs = sorted(sweep.glob("*/.hydra/config.yaml"), key=lambda path: _number(path.parents[1]))
-    content = yaml.safe_load(configs[0].read_text(encoding="utf-8")) if configs else None
-    return content.get(key) if isinstance(content, dict) else None
+    return configured_in(configs[0].parents[1], key) if configs else None

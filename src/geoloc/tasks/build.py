@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain
@@ -131,7 +132,15 @@ def trainer(job: Job, callbacks: list[Callback]) -> pl.Trainer:
         reload_dataloaders_every_n_epochs=1,  # each epoch's loader is built after its tuples have been mined
         num_sanity_val_steps=0,
         log_every_n_steps=1,
-        plugins=[AtomicFiles()],
+        plugins=[AtomicFiles(), *_slurm()],
         enable_model_summary=False,
         deterministic="warn" if job.cfg["seed"] >= 0 else False,
     )
+
+
+def _slurm() -> list[SLURMEnvironment]:
+    """Inside a job of SLURM: no queueing again at its time limit, which would begin anew in another folder.
+
+    `resume=RUN` continues the job where its last epoch ended.
+    """
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []

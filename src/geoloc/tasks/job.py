@@ -24,6 +24,7 @@ class Job:
         warnings: Every warning so far; they end up in results.json.
         sweep: Folder of the sweep that the job belongs to; None for a single run.
         loggers: Those that have been started, beside metrics.csv.
+        searched: Whether it is a trial of a search, which goes by what the task returns.
         lock: Held as long as the run goes on, so that nobody resumes it meanwhile.
     """
 
@@ -36,6 +37,7 @@ class Job:
     warnings: list[str] = field(default_factory=list)
     sweep: Path | None = None
     loggers: list[Any] = field(default_factory=list)
+    searched: bool = False
     lock: Any = None
 
 

@@ -113,6 +113,11 @@ def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Ca
         callbacks.insert(0, Initialise(job.seed))
     last = last_checkpoint(folder)
     if not validated:
+        if job.searched:
+            raise InputError(
+                "val: there is no validation domain, whose recall a search goes by; type domains@val=[...] or"
+                " val_folder=PATH"
+            )
         if (job.cfg["scheduler"]["_target_"] or "").endswith("ReduceLROnPlateau"):
             raise InputError("scheduler=plateau: watches the validation recall, but there is no validation domain")
         log.warning("there is no validation domain: all epochs are trained and the last network is tested")
