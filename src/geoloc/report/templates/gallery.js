@@ -158,9 +158,10 @@ class Gallery {
     const name = this.data[side][number];
     const root = this.data.roots[side === "base" ? "database" : side];
     const href = `${root}/${name.split("/").map(encodeURIComponent).join("/")}`;
-    const image = element("img", { loading: "lazy", width: 160, height: 120, alt: `${kind}: ${name}`, title: name });
+    const held = this.data.thumbs[side][number];
+    const image = element("img", { loading: held ? "eager" : "lazy", width: 160, height: 120, alt: `${kind}: ${name}`, title: name });
     image.addEventListener("error", () => image.replaceWith(element("span", { className: "gone" }, "photo is not here")));
-    image.src = this.data.thumbs[side][number] || href;
+    image.src = held || href;
     const link = element("a", { href, target: "_blank" }, image);
     return element("figure", { className: kind }, link, element("figcaption", {}, ...caption));
   }

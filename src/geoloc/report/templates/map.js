@@ -65,7 +65,7 @@ class PlaceMap {
     this.middle = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2];
     const room = [this.width - 40, this.height - 70];
     this.scale = Math.min(room[0] / Math.max(high[0] - low[0], 20), room[1] / Math.max(high[1] - low[1], 20));
-    this.smallest = this.scale / 2;
+    this.whole = this.scale; // at which all is in view
     this.draw();
   }
 
@@ -74,9 +74,13 @@ class PlaceMap {
     return [this.width / 2 + (place[1] - this.middle[0]) * this.scale, this.height / 2 - (place[2] - this.middle[1]) * this.scale];
   }
 
+  inView(x, y) {
+    return x > -9 && y > -9 && x < this.width + 9 && y < this.height + 9;
+  }
+
   // Zoom so that what lies under (x, y) stays there.
   zoom(factor, x = this.width / 2, y = this.height / 2) {
-    const scale = Math.min(100, Math.max(this.smallest, this.scale * factor));
+    const scale = Math.min(100, Math.max(this.whole / 2, this.scale * factor));
     const [dx, dy] = [x - this.width / 2, y - this.height / 2];
     this.middle[0] += dx / this.scale - dx / scale;
     this.middle[1] -= dy / this.scale - dy / scale;
@@ -176,7 +180,7 @@ class PlaceMap {
     this.middle = [place[1], place[2]];
     const far = this.data.found[query].map((image) => this.at(this.data.map.base[image])).filter(Boolean)
       .map((at) => Math.max(Math.abs(at[1] - place[1]), Math.abs(at[2] - place[2])));
-    this.scale = Math.min(8, Math.max(this.smallest, (Math.min(this.width, this.height) / 2 - 30) / Math.max(10, ...far)));
+    this.scale = Math.min(8, Math.max(this.whole / 2, (Math.min(this.width, this.height) / 2 - 30) / Math.max(10, ...far)));
     this.draw();
     this.canvas.scrollIntoView({ block: "center" });
   }

@@ -11,11 +11,13 @@ function paint(map) {
   for (const place of map.data.map.cloud) {
     if (!map.at(place)) continue;
     const [x, y] = map.pixel(place);
-    pen.fillRect(x - 1.25, y - 1.25, 2.5, 2.5);
+    if (map.inView(x, y)) pen.fillRect(x - 1.25, y - 1.25, 2.5, 2.5);
   }
   const faded = map.chosen === null ? 1 : 0.35;
   paintLines(map, pen, colours.wrong, faded);
-  for (const query of map.shown) paintQuery(map, pen, query, colours, faded);
+  // Small where thousands lie close, full-grown as one zooms in.
+  const size = Math.min(4, Math.max(1.5, 4 * Math.sqrt((400 / (map.shown.length || 1)) * (map.scale / map.whole))));
+  for (const query of map.shown) paintQuery(map, pen, query, colours, faded, query === map.chosen ? 4 : size);
   if (map.chosen !== null) paintChosen(map, pen, colours);
   pen.globalAlpha = 1;
   paintScale(map, pen, colours);
@@ -24,32 +26,33 @@ function paint(map) {
 function paintLines(map, pen, red, faded) {
   pen.strokeStyle = red;
   pen.lineWidth = 1;
-  pen.globalAlpha = 0.5 * faded;
-  pen.beginPath();
-  for (const query of map.shown) {
-    if (map.data.right[query][0]) continue;
+  const wrong = map.shown.filter((query) => !map.data.right[query][0]);
+  pen.globalAlpha = Math.min(0.5, Math.max(0.08, 20 / wrong.length)) * faded; // many lines would hide all else
+  for (const query of wrong) {
     const place = map.at(map.data.map.queries[query]);
     const found = map.at(map.data.map.base[map.data.found[query][0]]);
     if (!place || !found) continue; // in another city, perhaps
+    pen.beginPath();
     pen.moveTo(...map.pixel(found));
     pen.lineTo(...map.pixel(place));
+    pen.stroke();
   }
-  pen.stroke();
 }
 
-function paintQuery(map, pen, query, colours, faded) {
+function paintQuery(map, pen, query, colours, faded, size) {
   const place = map.at(map.data.map.queries[query]);
   if (!place) return;
   const [x, y] = map.pixel(place);
+  if (!map.inView(x, y)) return;
   const right = map.data.right[query][0];
   pen.globalAlpha = query === map.chosen ? 1 : faded;
   pen.fillStyle = right ? colours.right : colours.wrong;
   if (right) {
     pen.beginPath();
-    pen.arc(x, y, 4, 0, 2 * Math.PI);
+    pen.arc(x, y, size, 0, 2 * Math.PI);
     pen.fill();
   } else {
-    pen.fillRect(x - 3.5, y - 3.5, 7, 7);
+    pen.fillRect(x - 0.9 * size, y - 0.9 * size, 1.8 * size, 1.8 * size);
   }
 }
 
