@@ -28,7 +28,9 @@ def run(tmp_path_factory):
         east = float(path.name.split("@")[1])
         path.rename(path.with_name(name_of(east, note="day")))
         _blend(path.with_name(name_of(east + 1, note="night")), round(east / 100))
-    typed = [*TINY, "task=test", "postprocess=[geo_density]", "postprocess.geo_density.weight=0.9", "report_queries=10"]
+    density = {"weight": 1, "bandwidth": 150, "temperature": 1}  # it counts neighbours 100 m away, so it changes much
+    typed = [*TINY, "task=test", "postprocess=[geo_density]", "report_queries=10"]
+    typed += [f"postprocess.geo_density.{key}={value}" for key, value in density.items()]
     typed = [key for key in typed if not key.startswith("miner.")]
     return work(root / "run", *typed, f"data.path={city}", "recall_values=[1,5,20]")
 
