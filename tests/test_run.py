@@ -35,6 +35,7 @@ def test_a_run_leaves_what_the_contract_says(trained):
         "model.yaml",
         "metrics.csv",
         "predictions/mini.csv",
+        "predictions/mini.places.csv",
         "results.json",
         "report.html",
     ):
@@ -98,7 +99,8 @@ def test_recalls_by_condition(trained, mini_city, tmp_path):
     table = [line.split() for line in done.stdout.splitlines()]
     assert ["night", *(f"{value:.1f}" for value in slices["night"]["recalls"].values()), "2", "2"] in table
     page = (only_run(tmp_path) / "report.html").read_text()
-    assert re.findall(r"<tr><td>(\w+)</td>", page[page.index("<th>condition</th>") :]) == ["day", "night", "unknown"]
+    of_conditions = page[page.index("<th>condition</th>") :].partition("</table>")[0]
+    assert re.findall(r"<tr><td>(\w+)</td>", of_conditions) == ["day", "night", "unknown"]
     # The whole domain's recalls are those of the city without notes.
     assert results_of(run)["domains"]["mini"]["recalls"] == domain["recalls"]
     assert results_of(run)["domains"]["mini"]["slices"] == {}
@@ -106,8 +108,8 @@ def test_recalls_by_condition(trained, mini_city, tmp_path):
 
 def test_the_page_is_self_contained(trained):
     page = (trained[1] / "report.html").read_text()
-    assert "http://" not in page
-    assert "https://" not in page
+    assert not re.search(r"<script [^>]*src|<link|@import|url\(", page)
+    assert set(re.findall(r"https?://[^/]*", page)) == {"https://www.openstreetmap.org"}  # of links alone
     assert page.count("data:image/jpeg;base64") >= 1
 
 

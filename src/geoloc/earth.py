@@ -111,6 +111,24 @@ def on_surface(places: np.ndarray) -> np.ndarray:
     return places / np.linalg.norm(places / axes, axis=1, keepdims=True)
 
 
+def surface_latlon(places: np.ndarray) -> np.ndarray:
+    """Latitude and longitude of points near the surface of the earth; undoes `earth_centred`.
+
+    Args:
+        places: (N, 3) float64 metres from the centre of the earth.
+
+    Returns:
+        (N, 2) float64 degrees, as right as `on_surface`.
+
+    Example:
+        >>> surface_latlon(earth_centred(np.array([[45.0, 9.0], [-33.9, 151.2]]))).round(6).tolist()
+        [[45.0, 9.0], [-33.9, 151.2]]
+    """
+    x, y, z = on_surface(places).T
+    squared = FLATTENING * (2 - FLATTENING)
+    return np.degrees(np.stack([np.arctan2(z, (1 - squared) * np.hypot(x, y)), np.arctan2(y, x)], axis=1))
+
+
 def in_one_frame(xy: np.ndarray, zones: np.ndarray) -> np.ndarray:
     """Positions of several zones in one frame.
 
@@ -127,7 +145,7 @@ def in_one_frame(xy: np.ndarray, zones: np.ndarray) -> np.ndarray:
     """
     latlon = to_latlon(xy, zones)
     placed = earth_centred(latlon)
-    areas = _areas(placed)
+    areas = areas_of(placed)
     for area in range(areas.max() + 1):
         rows = np.flatnonzero(areas == area)
         plane = _plane(xy[rows], zones[rows], latlon[rows])
@@ -161,8 +179,19 @@ def from_above(places: np.ndarray) -> np.ndarray:
     return (places - middle) @ axes
 
 
-def _areas(places: np.ndarray) -> np.ndarray:
-    """(N,) int64 number of the area of each of (N, 3) positions."""
+def areas_of(places: np.ndarray) -> np.ndarray:
+    """Which positions lie together: nearer than 10 km to each other, directly or through others between.
+
+    Args:
+        places: (N, 2) or (N, 3) float64 metres.
+
+    Returns:
+        (N,) int64 number of the area of each, from 0.
+
+    Example:
+        >>> areas_of(np.array([[0.0, 0.0], [9_000.0, 0.0], [99_000.0, 0.0]])).tolist()
+        [0, 0, 1]
+    """
     cells, own = np.unique(np.floor(places / CELL).astype(np.int64), axis=0, return_inverse=True)
     pairs = cKDTree(cells).query_pairs(1.5, p=np.inf, output_type="ndarray")  # cells that touch, corners too
     links = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(cells), len(cells)))

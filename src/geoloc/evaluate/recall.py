@@ -79,7 +79,7 @@ def score(
     return Scores(
         recalls={n: 100 * count / queries for n, count in counts.items()},
         recalls_answerable={n: 100 * count / answerable if answerable else None for n, count in counts.items()},
-        ci95={n: _interval(count, queries) for n, count in counts.items()},
+        ci95={n: wilson(count, queries) for n, count in counts.items()},
         queries=queries,
         answerable=answerable,
         database=database,
@@ -87,7 +87,7 @@ def score(
     )
 
 
-def _interval(right: int, queries: int) -> tuple[float, float]:
-    """95 % Wilson score interval in percent."""
+def wilson(right: int, queries: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share, in percent."""
     low, high = binomtest(right, queries).proportion_ci(0.95, method="wilson")
     return 100 * float(low), 100 * float(high)

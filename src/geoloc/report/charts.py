@@ -82,6 +82,11 @@ class RadiusChart:
     bottom = BOTTOM
 
 
+def style(number: int) -> str:
+    """Class of the colour, and of the dashes, of a line of a chart."""
+    return f"s{number % COLOURS} d{number // COLOURS % DASHES}"
+
+
 def line_chart(points: Sequence[tuple[float, float]], width: int = 220, height: int = 70) -> Line | None:
     """A line over the whole chart, from its lowest value to its highest.
 
@@ -131,10 +136,7 @@ def radius_chart(curves: Mapping[str, Mapping[float, float]]) -> RadiusChart:
     }
     for radius in radii:
         _label(points, radius)
-    series = (
-        Series(name, f"s{number % COLOURS} d{number // COLOURS % DASHES}", tuple(points[name]))
-        for number, name in enumerate(curves)
-    )
+    series = (Series(name, style(number), tuple(points[name])) for number, name in enumerate(curves))
     percents = tuple((y(percent), percent) for percent in range(0, highest + 1, highest // 5))
     return RadiusChart(tuple(series), tuple((x(radius), radius) for radius in radii), percents)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from geoloc.data.check.subject import SHOWN, Finding, Subject
 from geoloc.data.images import read_image
 from geoloc.report.check_charts import HEIGHT, WIDTH, bars, map_of
-from geoloc.report.page import inline
+from geoloc.report.thumbnails import inline
 from geoloc.textfiles import write_whole
 
 THUMB = (160, 120)  # pixels that a photo of a pair is fitted into

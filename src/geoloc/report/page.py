@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import io
 import json
-from collections.abc import Iterator
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import yaml
 from jinja2 import Environment, PackageLoader, select_autoescape
-from PIL import Image
 
 from geoloc.evaluate.before_after import Change
 from geoloc.report.changes import HEAD, change_cells
 from geoloc.report.charts import Line, RadiusChart, line_chart, radius_chart
-from geoloc.report.figures import strip
+from geoloc.report.cost import domain_costs, network_rows
+from geoloc.report.gallery import SHOWN, as_json, galleries
+from geoloc.report.judged import hits
 from geoloc.report.protocol import judging_rows, protocol_rows, step_rows
+from geoloc.report.recall_chart import RecallChart, recall_chart
 
 Domains = dict[str, dict[str, Any]]  # as results.json has them
 
-SHOWN = 5  # predictions in a picture
-EACH = 4  # queries of each kind (right, wrong) in a domain's gallery
+INSIDE = 200  # queries whose photos the page holds, unless the config says otherwise
 
 
-def write_page(folder: Path) -> Path:
-    """Write report.html from results.json, metrics.csv and predictions/*.csv.
+def write_page(folder: Path, inside: int = INSIDE) -> Path:
+    """Write report.html from results.json, metrics.csv, predictions/*.csv and the saved config.
 
     Args:
         folder: Of a finished run.
+        inside: Queries, of all domains together, whose photos the page holds; it shows those of the others from their
+            files.
 
     Returns:
         The page.
@@ -40,21 +41,27 @@ def write_page(folder: Path) -> Path:
     protocol = results.get("protocol", {})
     agreement = {name: domain["index"] for name, domain in domains.items() if domain.get("index")}
     environment = Environment(loader=PackageLoader("geoloc.report"), autoescape=select_autoescape())
+    environment.filters["as_json"] = as_json
+    config, overrides = _config(folder / ".hydra")
+    drawn = galleries(folder, domains, inside)
     page = folder / "report.html"
     page.write_text(
         environment.get_template("page.html").render(
             results=results,
             name=f"{folder.parent.name} / {folder.name}",
-            domains={
-                name: {**domain, "gallery": list(_gallery(folder / "predictions" / f"{name}.csv", domain))}
-                for name, domain in domains.items()
-            },
+            domains=domains,
+            galleries=drawn,
             changes=_changes(domains),
             change_head=HEAD[1:],
             steps=step_rows(protocol, results.get("tuned", {})),
             chart=_radius_chart(domains),
+            by_rank=_recall_chart(drawn),
             protocol=protocol_rows(protocol, agreement) + judging_rows(domains),
             curves=_curves(folder / "metrics.csv"),
+            network=network_rows(results["model"]),
+            costs=domain_costs(domains, results["model"]["descriptor_dim"]),
+            config=config,
+            overrides=overrides,
             shown=SHOWN,
         ),
         encoding="utf-8",
@@ -62,29 +69,11 @@ def write_page(folder: Path) -> Path:
     return page
 
 
-def _gallery(predictions: Path, domain: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Pictures of the first wrong and the first right queries of a domain."""
-    with predictions.open(newline="", encoding="utf-8") as file:
-        queries = [list(islice(rows, SHOWN)) for _, rows in groupby(csv.DictReader(file), key=lambda row: row["query"])]
-    roots = {side: Path(path) for side, path in domain["folders"].items()}
-    for right, title in ((False, "wrong"), (True, "right")):
-        chosen = [rows for rows in queries if (rows[0]["correct"] == "1") is right]
-        # Evenly over the domain, so that the gallery is no single street.
-        for rows in chosen[:: max(1, len(chosen) // EACH)][:EACH]:
-            picture = strip(
-                roots["queries"] / rows[0]["query"],
-                [roots["database"] / row["database"] for row in rows],
-                [row["correct"] == "1" for row in rows],
-                tile=(160, 120),
-            )
-            yield {"title": title, "image": inline(picture), "rows": rows}
-
-
-def inline(picture: Image.Image) -> str:
-    """A picture as the address of an image that needs no file."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _config(hydra: Path) -> tuple[str, list[str]]:
+    """The config of the run as it was saved, and what was typed."""
+    config, typed = hydra / "config.yaml", hydra / "overrides.yaml"
+    overrides = yaml.safe_load(typed.read_text(encoding="utf-8")) if typed.is_file() else None
+    return config.read_text(encoding="utf-8") if config.is_file() else "", overrides or []
 
 
 def _curves(metrics: Path) -> dict[str, Line]:
@@ -119,3 +108,8 @@ def _radius_chart(domains: Domains) -> RadiusChart | None:
         if domain.get("meters")
     }
     return radius_chart(curves) if curves else None
+
+
+def _recall_chart(drawn: dict[str, dict[str, Any]]) -> RecallChart | None:
+    counts = {name: hits(np.array(data["first"]), data["k"]) for name, data in drawn.items()}
+    return recall_chart(counts, {name: len(data["queries"]) for name, data in drawn.items()}) if counts else None

@@ -75,3 +75,28 @@ def read_predictions(path: Path, domain: Domain) -> Predictions:
         raise InputError(f"{path}: must hold equally many predictions for each of the {len(found)} queries")
     values = np.array(list(found.values()), np.float64)  # (Q, k, 2)
     return Predictions(values[..., 0].astype(np.int64), values[..., 1].astype(np.float32), len(rows))
+
+
+def first_right(path: Path) -> dict[str, int]:
+    """Query -> rank of its first correct prediction, 0 if none is correct.
+
+    Args:
+        path: Of a file that `write_predictions` has written.
+
+    Raises:
+        InputError: The file is missing or is another one.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a run that has judged {path.stem} holds it")
+    found: dict[str, int] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if not {"query", "rank", "correct"} <= set(reader.fieldnames or ()):
+            raise InputError(f"{path}: has no columns query, rank and correct")
+        for line, row in enumerate(reader, 2):
+            if row["correct"] not in ("0", "1") or not (row["rank"] or "").isdecimal():
+                raise InputError(f"{path}: line {line} has no rank, or is neither correct (1) nor wrong (0)")
+            rank = int(row["rank"]) if row["correct"] == "1" else 0
+            known = found.setdefault(row["query"], rank)
+            found[row["query"]] = min(known, rank) if known and rank else known or rank
+    return found

@@ -59,7 +59,7 @@ def judge(
     write_results(job, facts, module.results, seconds, module.tuned_on, module.evaluation.tuned)
     if module.results:
         print_table(module.results)
-        log.info("report: %s", write_page(job.folder))
+        log.info("report: %s", write_page(job.folder, job.cfg["report_queries"]))
         publish(job, module.results)
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0

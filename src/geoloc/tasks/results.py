@@ -21,6 +21,7 @@ from geoloc.evaluate.rules import told
 from geoloc.net import DescriptorNet
 from geoloc.predictions import Predictions, Scores
 from geoloc.report.changes import console_table
+from geoloc.report.places import write_places
 from geoloc.report.predictions import write_predictions
 from geoloc.result import Result
 from geoloc.tasks.job import Job
@@ -174,6 +175,7 @@ def write_results(
     """
     for name, result in results.items():
         _write_predictions(job.folder / "predictions" / f"{name}.csv", result, result.predictions)
+        write_places(job.folder / "predictions" / f"{name}.places.csv", result.domain, result.positives.counts)
         if result.raw is not None:
             _write_predictions(job.folder / "predictions" / f"{name}.raw.csv", result, result.raw)
     # How images were shown is the same for all domains.

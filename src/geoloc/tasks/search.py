@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 # What may be typed: all else has been decided when the images were described.
 MATTERS = (
-    *("hydra", "index", "monitor", "name", "paths", "postprocess", "radius.eval", "recall_values", "run"),
-    *("saved_predictions", "seed", "task", "views"),
+    *("hydra", "index", "monitor", "name", "paths", "postprocess", "radius.eval", "recall_values", "report_queries"),
+    *("run", "saved_predictions", "seed", "task", "views"),
 )
 
 
@@ -50,7 +50,7 @@ def do(job: Job) -> float:
     results = {name: _search(run, job, name, steps) for name in run.results["domains"]}
     write_results(job, run.results["model"], results, {"search": time.perf_counter() - start}, tuned_on, tuned)
     print_table(results)
-    log.info("report: %s", write_page(job.folder))
+    log.info("report: %s", write_page(job.folder, job.cfg["report_queries"]))
     return float(np.mean([result.scores.recalls[n] for result in results.values()]))
 
 

@@ -13,7 +13,7 @@ from geoloc.report.compare.pairs import Flip, Pair
 from geoloc.report.compare.rows import Comparison
 from geoloc.report.compare.runs import Run
 from geoloc.report.figures import QUERY, RIGHT, WRONG, thumbnail
-from geoloc.report.page import inline
+from geoloc.report.thumbnails import inline
 
 EACH = 6  # queries that became right, and wrong, of a domain
 ON_PAGE = 60  # of all runs and domains; 480 photos, about 3 MB

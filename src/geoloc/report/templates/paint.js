@@ -1,0 +1,110 @@
+// What the map shows: database as small dots, right queries as green discs, wrong ones as red squares with a line to
+// where their first prediction stands. Colours are those of the page.
+function paint(map) {
+  const pen = map.canvas.getContext("2d");
+  const styles = getComputedStyle(map.canvas);
+  const names = ["soft", "ink", "blue", "right", "wrong"];
+  const colours = Object.fromEntries(names.map((name) => [name, styles.getPropertyValue(`--${name}`).trim()]));
+  pen.clearRect(0, 0, map.width, map.height);
+  pen.fillStyle = colours.soft;
+  pen.globalAlpha = 0.55;
+  for (const place of map.data.map.cloud) {
+    if (!map.at(place)) continue;
+    const [x, y] = map.pixel(place);
+    if (map.inView(x, y)) pen.fillRect(x - 1.25, y - 1.25, 2.5, 2.5);
+  }
+  const faded = map.chosen === null ? 1 : 0.35;
+  paintLines(map, pen, colours.wrong, faded);
+  // Small where thousands lie close, full-grown as one zooms in.
+  const size = Math.min(4, Math.max(1.5, 4 * Math.sqrt((400 / (map.shown.length || 1)) * (map.scale / map.whole))));
+  for (const query of map.shown) paintQuery(map, pen, query, colours, faded, query === map.chosen ? 4 : size);
+  if (map.chosen !== null) paintChosen(map, pen, colours);
+  pen.globalAlpha = 1;
+  paintScale(map, pen, colours);
+}
+
+function paintLines(map, pen, red, faded) {
+  pen.strokeStyle = red;
+  pen.lineWidth = 1;
+  const wrong = map.shown.filter((query) => !map.data.right[query][0]);
+  pen.globalAlpha = Math.min(0.5, Math.max(0.08, 20 / wrong.length)) * faded; // many lines would hide all else
+  for (const query of wrong) {
+    const place = map.at(map.data.map.queries[query]);
+    const found = map.at(map.data.map.base[map.data.found[query][0]]);
+    if (!place || !found) continue; // in another city, perhaps
+    pen.beginPath();
+    pen.moveTo(...map.pixel(found));
+    pen.lineTo(...map.pixel(place));
+    pen.stroke();
+  }
+}
+
+function paintQuery(map, pen, query, colours, faded, size) {
+  const place = map.at(map.data.map.queries[query]);
+  if (!place) return;
+  const [x, y] = map.pixel(place);
+  if (!map.inView(x, y)) return;
+  const right = map.data.right[query][0];
+  pen.globalAlpha = query === map.chosen ? 1 : faded;
+  pen.fillStyle = right ? colours.right : colours.wrong;
+  if (right) {
+    pen.beginPath();
+    pen.arc(x, y, size, 0, 2 * Math.PI);
+    pen.fill();
+  } else {
+    pen.fillRect(x - 0.9 * size, y - 0.9 * size, 1.8 * size, 1.8 * size);
+  }
+}
+
+// The chosen query with a ring, and each of its predictions with its rank.
+function paintChosen(map, pen, colours) {
+  const place = map.at(map.data.map.queries[map.chosen]);
+  if (!place) return;
+  const from = map.pixel(place);
+  pen.globalAlpha = 1;
+  pen.lineWidth = 2;
+  pen.font = "12px system-ui, sans-serif";
+  pen.textAlign = "left";
+  const said = new Map(); // ranks of one place share a label
+  map.data.found[map.chosen].forEach((image, rank) => {
+    const found = map.at(map.data.map.base[image]);
+    if (!found) return;
+    const [x, y] = map.pixel(found);
+    pen.strokeStyle = map.data.right[map.chosen][rank] ? colours.right : colours.wrong;
+    pen.beginPath();
+    pen.moveTo(...from);
+    pen.lineTo(x, y);
+    pen.moveTo(x + 4, y);
+    pen.arc(x, y, 4, 0, 2 * Math.PI);
+    pen.stroke();
+    const key = `${Math.round(x)},${Math.round(y)}`;
+    said.set(key, { x, y, ranks: [...(said.get(key)?.ranks || []), rank + 1] });
+  });
+  pen.fillStyle = colours.ink;
+  for (const { x, y, ranks } of said.values()) pen.fillText(ranks.join(", "), x + 7, y - 6);
+  pen.strokeStyle = colours.blue;
+  pen.lineWidth = 3;
+  pen.beginPath();
+  pen.arc(...from, 8, 0, 2 * Math.PI);
+  pen.stroke();
+}
+
+// A bar of 1, 2 or 5 times a power of ten metres.
+function paintScale(map, pen, colours) {
+  const most = 120 / map.scale;
+  const power = 10 ** Math.floor(Math.log10(most));
+  const metres = power * [5, 2, 1].find((times) => times * power <= most);
+  const [x, y, width] = [16, map.height - 14, metres * map.scale];
+  pen.strokeStyle = colours.ink;
+  pen.fillStyle = colours.ink;
+  pen.lineWidth = 2;
+  pen.beginPath();
+  pen.moveTo(x, y - 5);
+  pen.lineTo(x, y);
+  pen.lineTo(x + width, y);
+  pen.lineTo(x + width, y - 5);
+  pen.stroke();
+  pen.font = "12px system-ui, sans-serif";
+  pen.textAlign = "left";
+  pen.fillText(metres >= 1000 ? `${metres / 1000} km` : `${metres} m`, x + 5, y - 5);
+}
