@@ -26,11 +26,12 @@ SHOWN = 5  # predictions in a picture
 EACH = 4  # queries of each kind (right, wrong) in a domain's gallery
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, into: Path | None = None) -> Path:
     """Write report.html from results.json, metrics.csv and predictions/*.csv.
 
     Args:
         folder: Of a finished run.
+        into: Folder of the page; None: the run's own.
 
     Returns:
         The page.
@@ -40,7 +41,7 @@ def write_page(folder: Path) -> Path:
     protocol = results.get("protocol", {})
     agreement = {name: domain["index"] for name, domain in domains.items() if domain.get("index")}
     environment = Environment(loader=PackageLoader("geoloc.report"), autoescape=select_autoescape())
-    page = folder / "report.html"
+    page = (into or folder) / "report.html"
     page.write_text(
         environment.get_template("page.html").render(
             results=results,
