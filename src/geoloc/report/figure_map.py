@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from geoloc.earth import from_above
-from geoloc.report.paper import FAINT, RIGHT, WRONG, length, new_figure, style
+from geoloc.report.paper import FAINT, RIGHT, WRONG, new_figure, style
 
 GAPS = (500.0, 1000.0, 2000.0, 5000.0, 10_000.0)  # metres between two areas; the first that makes few enough
 MOST = 9  # panels
@@ -28,9 +28,10 @@ MANY = 5000  # points from which they are pixels in a PDF too
 SIZES = ((300, 3.0), (3000, 2.0), (math.inf, 1.2))  # so many photos -> points that a query is wide
 ROUND = (1, 2, 5)  # lengths of scale bars: these times a power of ten
 SHAPES = (0.35, 1.0)  # least and greatest height of a panel by its width
+SEVERAL = 0.75  # greatest height of one of several
 MARGIN = 1.1  # of a panel's width by what it shows
 LEAST = 10.0  # metres that a panel shows at least
-BAR = -0.04  # where the scale bar lies, by the height of the panel
+BAR = -0.04  # where the scale bar lies, by the width of the panel
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ def draw_map(
     lines = math.ceil(len(areas) / columns)
     planes = [_plane(database, queries, area) for area in areas]
     spans = [np.maximum(np.ptp(np.concatenate(plane), axis=0), LEAST) for plane in planes]
-    shape = float(np.clip(np.median([high / wide for wide, high in spans]), *SHAPES))
+    highest = SHAPES[1] if len(areas) == 1 else SEVERAL
+    shape = float(np.clip(np.median([high / wide for wide, high in spans]), SHAPES[0], highest))
     with style():
         figure = new_figure(width, width / columns * shape * lines + 0.2 * lines + 0.25, layout="constrained")
         grid = figure.subplots(lines, columns, squeeze=False).ravel()
@@ -195,8 +197,8 @@ def _frame(axes: Axes, shown: np.ndarray, shape: float) -> None:
         "clip_on": False,
     }  # metres along, a share of the panel upward
     start = middle[0] - half
-    axes.plot([start, start + metres], [BAR, BAR], color="black", linewidth=1.2, label="_scale", **below)
-    axes.text(start + metres + 0.04 * half, BAR, length(metres), va="center", fontsize=6, **below)
+    axes.plot([start, start + metres], [BAR / shape] * 2, color="black", linewidth=1.2, label="_scale", **below)
+    axes.text(start + metres + 0.04 * half, BAR / shape, _round(metres), va="center", fontsize=6, **below)
 
 
 def bar_length(span: float) -> float:
@@ -210,3 +212,7 @@ def bar_length(span: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(span / 3))
     return max(each * power for each in ROUND if each * power <= span / 3)
+
+
+def _round(metres: float) -> str:
+    return f"{metres:g} m" if metres < 1000 else f"{metres / 1000:,g} km"
