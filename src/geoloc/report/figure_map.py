@@ -29,6 +29,7 @@ SIZES = ((300, 3.0), (3000, 2.0), (math.inf, 1.2))  # so many photos -> points t
 ROUND = (1, 2, 5)  # lengths of scale bars: these times a power of ten
 SHAPES = (0.35, 1.0)  # least and greatest height of a panel by its width
 SEVERAL = 0.75  # greatest height of one of several
+BESIDE, LEGEND = 0.36, 0.25  # inches of title and scale bar of a panel, and of the legend
 MARGIN = 1.1  # of a panel's width by what it shows
 LEAST = 10.0  # metres that a panel shows at least
 BAR = -0.04  # where the scale bar lies, by the width of the panel
@@ -118,7 +119,7 @@ def draw_map(
     highest = SHAPES[1] if len(areas) == 1 else SEVERAL
     shape = float(np.clip(np.median([high / wide for wide, high in spans]), SHAPES[0], highest))
     with style():
-        figure = new_figure(width, width / columns * shape * lines + 0.2 * lines + 0.25, layout="constrained")
+        figure = new_figure(width, width / columns * shape * lines + BESIDE * lines + LEGEND, layout="constrained")
         grid = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes in grid[len(areas) :]:
             axes.remove()

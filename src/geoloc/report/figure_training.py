@@ -48,7 +48,7 @@ def training(history: Mapping[str, Points], width: float) -> Figure:
     panels = bool(loss) + bool(recalls)
     with style():
         columns = (
-            max(1, int(width / 1.1)) if len({_domain(name) for name in recalls}) == 1 else max(1, int(width / 1.6))
+            max(1, int(width / 0.85)) if len({_domain(name) for name in recalls}) == 1 else max(1, int(width / 1.6))
         )
         lines = math.ceil(len(recalls) / columns) if len(recalls) > 1 else 0
         figure = new_figure(width, 0.4 * width * panels + 0.2 + 0.16 * lines, layout="constrained")
@@ -56,7 +56,7 @@ def training(history: Mapping[str, Points], width: float) -> Figure:
         if loss:
             axes[0].plot(*zip(*loss, strict=True), **look(0))
             axes[0].set_ylabel("training loss")
-            axes[0].set_ylim(bottom=0)
+            axes[0].set_ylim(0, 1.08 * max(value for _, value in loss) or 1)
         if recalls:
             _recalls(axes[-1], recalls)
             if len(recalls) > 1:
