@@ -23,7 +23,7 @@ NET = [
     *("data=folder", "image_size=[64,64]", "backbone.weights=none", "aggregator=gem", "trainer=cpu", "num_workers=0"),
     "trainer.enable_progress_bar=false",
 ]
-FAST = ["figures.dpi=60"]
+FAST = ["figures.dpi=60", "figures.queries=1", "figures.format=[png]"]
 OF_PHOTOS = {"strips_mini", "map_mini"}
 OF_NUMBERS = {"recall_at_n", "recall_by_distance"}
 
@@ -43,7 +43,7 @@ def run(city, tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(run, tmp_path_factory):
     """Its report."""
-    return work(tmp_path_factory.mktemp("report") / "r", "task=report", f"run={run}", *FAST)
+    return work(tmp_path_factory.mktemp("report") / "r", "task=report", f"run={run}", FAST[0], FAST[2])
 
 
 def figures_in(report, ending="png"):
@@ -64,7 +64,7 @@ def refused(tmp_path, *typed):
 
 def test_all_is_made_and_the_run_stays_as_it_is(run, tmp_path):
     before = content_of(run)
-    report = work(tmp_path / "r", "task=report", f"run={run}", *FAST)
+    report = work(tmp_path / "r", "task=report", f"run={run}", "figures.dpi=60", "figures.queries=1")
     assert content_of(run) == before
     assert figures_in(report) == figures_in(report, "pdf") == OF_PHOTOS | OF_NUMBERS
     with Image.open(report / "figures" / "recall_at_n.png") as picture:
@@ -110,8 +110,8 @@ def test_captions_name_the_queries_that_are_shown(run, made):
     assert "8 queries, 16 database images, right within 25 m." in text
 
 
-def test_queries_and_formats_that_are_asked_for(run, tmp_path):
-    names = [str(name) for name in domain_in(run_city(run), "test").queries.names]
+def test_queries_and_formats_that_are_asked_for(run, city, tmp_path):
+    names = [str(name) for name in domain_in(city, "test").queries.names]
     wanted = names[3].split("@")[1]  # its easting, which no other has
     report = work(tmp_path / "r", "task=report", f"run={run}", f"figures.queries=['{wanted}']", "figures.format=[pdf]")
     assert figures_in(report) == set()
@@ -122,16 +122,10 @@ def test_queries_and_formats_that_are_asked_for(run, tmp_path):
     assert [name for name in names if name in text] == [names[3]]
 
 
-def run_city(run):
-    from pathlib import Path
-
-    return Path(results_of(run)["domains"]["mini"]["folders"]["queries"]).parents[2]
-
-
 def test_a_history_is_drawn(run, tmp_path):
     trained = copied(run, tmp_path / "run")
     (trained / "metrics.csv").write_text("epoch,train/loss,val/mini/R5\n0,0.5,10\n1,0.4,20\n")
-    report = work(tmp_path / "r", "task=report", f"run={trained}", *FAST, "figures.format=[png]")
+    report = work(tmp_path / "r", "task=report", f"run={trained}", *FAST)
     assert "training" in figures_in(report)
 
 
@@ -148,6 +142,21 @@ def test_without_photos_the_rest_is_made(run, city, tmp_path, caplog):
     of_figures = [text for text in warnings if text.startswith("strips_mini and map_mini are left out: ")]
     assert len(of_figures) == 1
     assert "nowhere" in of_figures[0]
+
+
+def test_a_damaged_photo_costs_the_strips_alone(run, city, tmp_path, caplog):
+    broken = copied(run, tmp_path / "run")
+    there = shutil.copytree(city, tmp_path / "city")
+    for path in there.glob("images/test/queries/*.jpg"):
+        path.write_bytes(bytes(path.stat().st_size))  # of the same size, so the domain is still the same
+    results = results_of(broken)
+    for side in ("database", "queries"):
+        results["domains"]["mini"]["folders"][side] = str(there / "images" / "test" / side)
+    (broken / "results.json").write_text(json.dumps(results))
+    report = work(tmp_path / "r", "task=report", f"run={broken}", *FAST)
+    assert figures_in(report) == OF_NUMBERS | {"map_mini"}
+    assert "strips_mini is left out: " in caplog.text
+    assert "cannot be read as an image" in caplog.text
 
 
 def test_photos_that_changed_are_not_drawn(run, city, tmp_path, caplog):
