@@ -1,4 +1,4 @@
-"""Write pictures of predictions.
+"""Write a picture of predictions for a page, as docs/predictions.jpg is; for papers there is task=report.
 
     python scripts/strip.py RUN DOMAIN OUT.jpg [ROW ...]
 
@@ -7,28 +7,27 @@ Without rows, six queries spread over the domain are taken. The picture in the R
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
-from itertools import groupby
 from pathlib import Path
 
 from PIL import Image
 
 from geoloc.report.figures import strip
+from geoloc.report.ranked import read_ranked
 
 
 def main(run: str, domain: str, out: str, *rows: str) -> None:
     """Stack the strips of the chosen queries."""
     folders = json.loads((Path(run) / "results.json").read_text())["domains"][domain]["folders"]
-    with (Path(run) / "predictions" / f"{domain}.csv").open(newline="") as file:
-        queries = [list(group)[:5] for _, group in groupby(csv.DictReader(file), key=lambda row: row["query"])]
-    chosen = [int(row) for row in rows] or list(range(0, len(queries), max(1, len(queries) // 6)))[:6]
+    found = read_ranked(Path(run) / "predictions" / f"{domain}.csv")
+    count = len(found.queries)
+    chosen = [int(row) for row in rows] or list(range(0, count, max(1, count // 6)))[:6]
     strips = [
         strip(
-            Path(folders["queries"]) / queries[row][0]["query"],
-            [Path(folders["database"]) / each["database"] for each in queries[row]],
-            [each["correct"] == "1" for each in queries[row]],
+            Path(folders["queries"]) / found.queries[row],
+            [Path(folders["database"]) / name for name in found.database[row, :5]],
+            found.correct[row, :5].tolist(),
         )
         for row in chosen
     ]

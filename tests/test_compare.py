@@ -275,7 +275,7 @@ def test_keys_that_do_nothing_are_refused(pair, tmp_path):
     for key in (f"runs=[{a},{b}]", "other_protocols=true"):
         with pytest.raises(InputError, match=f"{key.split('=')[0]}: has an effect on task=compare alone"):
             work(tmp_path / f"check {key[:4]}", "task=check", key)
-    with pytest.raises(InputError, match="run: has an effect on task=search alone"):
+    with pytest.raises(InputError, match="run: has an effect on task=search and task=report alone"):
         work(tmp_path / "run", "task=compare", f"run={a}")
 
 

@@ -231,7 +231,9 @@ def test_a_run_must_be_one(plain, tmp_path):
 
 
 def test_run_belongs_to_a_search(plain, tmp_path):
-    with pytest.raises(InputError, match="run: has an effect on task=search alone; checkpoint=PATH names the network"):
+    with pytest.raises(
+        InputError, match="run: has an effect on task=search and task=report alone; checkpoint=PATH names the network"
+    ):
         work(tmp_path / "test", "task=test", *NET, f"data.path={tmp_path}", f"run={plain}")
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "check", "compare")
-OF_RUNS = ("search", "compare")  # tasks that go by what finished runs say
+TASKS = ("train", "test", "describe", "search", "report", "check", "compare")
+OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
     "callbacks",
@@ -44,7 +44,7 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
     found += _of_data(content) + _of_val(content) + _of_trainer(content["trainer"])
-    if found or content["task"] == "compare":  # which builds nothing, and refuses what is typed in vain
+    if found or content["task"] in ("report", "compare"):  # which build nothing, and refuse what is typed in vain
         return found
     return (_of_small_parts(content, instantiate) or _of_search(content, instantiate)) + _of_network(
         content, instantiate
@@ -66,8 +66,10 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
-    if content["run"] and content["task"] != "search":
-        found.append("run: has an effect on task=search alone; checkpoint=PATH names the network of another task")
+    if content["run"] and content["task"] not in ("search", "report"):
+        found.append(
+            "run: has an effect on task=search and task=report alone; checkpoint=PATH names the network of another task"
+        )
     return found
 
 

@@ -58,6 +58,8 @@ def one_line(error: BaseException) -> str:
         group, _, name = key.partition(".")
         if group == "postprocess" and "." not in name:
             return f"{key}: this step is not in the chain; put it there, such as postprocess=[{name}]"
+        if group == "figures" and not name:
+            return f"{key}: has an effect on task=report alone"
         return f"{key}: no such key; --help lists all keys"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "; ".join(line for line in lines if not line.startswith(("To append to", "full_key", "object_type")))

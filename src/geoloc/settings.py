@@ -15,6 +15,16 @@ class Radius(BaseModel, extra="forbid"):
     eval: float = Field(gt=0)
 
 
+class Figures(BaseModel, extra="forbid"):
+    """How task=report draws; lengths in inches."""
+
+    format: list[Literal["png", "pdf"]] = Field(min_length=1)
+    width: float = Field(ge=2, le=20)
+    wide: float = Field(ge=2, le=20)
+    dpi: int = Field(ge=50, le=1200)
+    queries: Annotated[int, Field(ge=1)] | list[str]
+
+
 class Settings(BaseModel, extra="forbid"):
     """The plain top-level keys of conf/config.yaml with their types. Groups stay mappings here."""
 
@@ -25,6 +35,7 @@ class Settings(BaseModel, extra="forbid"):
     run: str | None
     runs: list[str] | None
     other_protocols: bool
+    figures: Figures | None = None  # task=report alone has it
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)

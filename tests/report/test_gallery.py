@@ -45,7 +45,7 @@ def judged(mini_city, tmp_path):
 
 def test_rows_of_the_gallery_by_hand(judged):
     run, domain, facts = judged
-    data = galleries(run, {"mini": facts}, 2)["mini"]
+    data = galleries(run, {"mini": facts}, 2, run)["mini"]
     assert data["queries"] == domain.queries.names.tolist()
     assert (data["first"], data["raw"], data["k"], data["ns"]) == (FIRST, RAW_FIRST, 3, [1, 3])
     assert data["answerable"] == [1, 1, 1, 1, 1, 0]
@@ -67,7 +67,7 @@ def test_rows_of_the_gallery_by_hand(judged):
 
 def test_places_of_the_map_by_hand(judged):
     run, _, facts = judged
-    drawn = galleries(run, {"mini": facts}, 0)["mini"]["map"]
+    drawn = galleries(run, {"mini": facts}, 0, run)["mini"]["map"]
     assert drawn["areas"] == 1
     # From the corner, which is database image 0; 540 km east in zone 17 is 81 W plus 0.44 degrees.
     assert [row[:3] for row in drawn["queries"]] == [[0, 100.0 * i + 2, 0.0] for i in range(6)]
@@ -81,7 +81,7 @@ def test_an_older_run_has_no_map_and_no_photo_need_be_there(judged):
     (run / "predictions" / "mini.places.csv").unlink()
     (run / "predictions" / "mini.raw.csv").unlink()
     gone = {"database": str(run / "gone"), "queries": str(run / "gone")}
-    data = galleries(run, {"mini": facts | {"folders": gone}}, 6)["mini"]
+    data = galleries(run, {"mini": facts | {"folders": gone}}, 6, run)["mini"]
     assert data["map"] is None
     assert data["raw"] is None
     assert data["answerable"] == [1] * 6
@@ -95,7 +95,7 @@ def test_pictures_of_what_made_the_match(judged):
     name, found = domain.queries.names[4], domain.database.names[0]
     lines = [f"{name},{found},attention/mini/0.jpg", f"{name},{found},attention/mini/gone.jpg"]
     (run / "attention" / "mini.csv").write_text("\n".join(["query,database,file", *lines]) + "\n")
-    ((told, picture),) = galleries(run, {"mini": facts}, 0)["mini"]["attention"][4]
+    ((told, picture),) = galleries(run, {"mini": facts}, 0, run)["mini"]["attention"][4]
     assert told == found
     assert picture.startswith("data:image/jpeg;base64,/9j/")
 

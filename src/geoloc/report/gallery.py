@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from geoloc.report.attention import attention
+from geoloc.report.attention_files import attention
 from geoloc.report.judged import Judged, hardest_first, read_judged
 from geoloc.report.places import Places, read_places
 from geoloc.report.predictions import first_right
@@ -23,20 +23,25 @@ SHOWN = 5  # predictions of each query
 CLOUD = 20_000  # places of the database on a map; more are thinned
 
 
-def galleries(folder: Path, domains: Mapping[str, Mapping[str, Any]], inside: int) -> dict[str, dict[str, Any]]:
+def galleries(
+    folder: Path, domains: Mapping[str, Mapping[str, Any]], inside: int, into: Path
+) -> dict[str, dict[str, Any]]:
     """What the scripts draw of each domain.
 
     Args:
         folder: Of the run.
         domains: Of results.json.
         inside: Queries whose photos the page holds, of all domains together.
+        into: Folder of the page, from which photos are named.
     """
     judged = {name: read_judged(folder / "predictions" / f"{name}.csv", SHOWN) for name in domains}
     dealt = shares(inside, {name: len(each.queries) for name, each in judged.items()})
-    return {name: _gallery(folder, name, facts, judged[name], dealt[name]) for name, facts in domains.items()}
+    return {name: _gallery(folder, name, facts, judged[name], dealt[name], into) for name, facts in domains.items()}
 
 
-def _gallery(folder: Path, name: str, facts: Mapping[str, Any], judged: Judged, inside: int) -> dict[str, Any]:
+def _gallery(
+    folder: Path, name: str, facts: Mapping[str, Any], judged: Judged, inside: int, into: Path
+) -> dict[str, Any]:
     places = read_places(folder / "predictions" / f"{name}.places.csv")
     number = len(judged.queries)
     answerable = np.ones(number, bool)
@@ -52,7 +57,7 @@ def _gallery(folder: Path, name: str, facts: Mapping[str, Any], judged: Judged, 
         "k": judged.k,
         "ns": [int(n) for n in facts["recalls"] if int(n) <= judged.k],
         "radius": facts["radius_m"],
-        "roots": {side: address(Path(root), folder) for side, root in facts["folders"].items()},
+        "roots": {side: address(Path(root), into) for side, root in facts["folders"].items()},
         "queries": judged.queries,
         "base": base,
         "conditions": conditions,
@@ -66,7 +71,7 @@ def _gallery(folder: Path, name: str, facts: Mapping[str, Any], judged: Judged, 
         "apart": judged.distances,
         "right": [[int(each) for each in right] for right in judged.right],
         "thumbs": _thumbs(facts, judged, shown_inside(hardest, judged.first != 1, inside), rows),
-        "attention": attention(folder, name, judged.queries),
+        "attention": attention(folder, name, judged.queries, into),
         "map": None if places is None else _map(places, judged.queries, base),
     }
 

@@ -25,13 +25,14 @@ Domains = dict[str, dict[str, Any]]  # as results.json has them
 INSIDE = 200  # queries whose photos the page holds, unless the config says otherwise
 
 
-def write_page(folder: Path, inside: int = INSIDE) -> Path:
+def write_page(folder: Path, inside: int = INSIDE, into: Path | None = None) -> Path:
     """Write report.html from results.json, metrics.csv, predictions/*.csv and the saved config.
 
     Args:
         folder: Of a finished run.
         inside: Queries, of all domains together, whose photos the page holds; it shows those of the others from their
             files.
+        into: Folder of the page; None: the run's own.
 
     Returns:
         The page.
@@ -43,8 +44,8 @@ def write_page(folder: Path, inside: int = INSIDE) -> Path:
     environment = Environment(loader=PackageLoader("geoloc.report"), autoescape=select_autoescape())
     environment.filters["as_json"] = as_json
     config, overrides = _config(folder / ".hydra")
-    drawn = galleries(folder, domains, inside)
-    page = folder / "report.html"
+    drawn = galleries(folder, domains, inside, into or folder)
+    page = (into or folder) / "report.html"
     page.write_text(
         environment.get_template("page.html").render(
             results=results,

@@ -11,13 +11,14 @@ from geoloc.report.thumbnails import address
 MOST = 5_000_000  # bytes of pictures that the page takes in; more stay files beside it
 
 
-def attention(folder: Path, domain: str, queries: list[str]) -> dict[int, list[tuple[str, str]]]:
+def attention(folder: Path, domain: str, queries: list[str], into: Path) -> dict[int, list[tuple[str, str]]]:
     """Row of a query -> (name of the database image, address of the picture).
 
     Args:
         folder: Of the run.
         domain: Its name.
         queries: In the order of the rows.
+        into: Folder of the page.
     """
     table = folder / "attention" / f"{domain}.csv"
     if not table.is_file():
@@ -32,7 +33,7 @@ def attention(folder: Path, domain: str, queries: list[str]) -> dict[int, list[t
     found: dict[int, list[tuple[str, str]]] = {}
     for query, database, path in lines:
         if query in rows and path in there:
-            found.setdefault(rows[query], []).append((database, _address(path, folder, inside)))
+            found.setdefault(rows[query], []).append((database, _address(path, into, inside)))
     return found
 
 
