@@ -36,6 +36,7 @@ class Settings(BaseModel, extra="forbid"):
     patience: int = Field(ge=1)
     saved_predictions: int = Field(ge=1)
     keep_descriptors: bool
+    attention: int = Field(ge=0)
     unreadable: Literal["stop", "skip_and_count"]
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.module import PlaceModule
 from geoloc.report.page import write_page
+from geoloc.tasks.attention import draw_attention
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
 from geoloc.tuning import tunable
@@ -58,6 +59,8 @@ def judge(
     write_results(job, facts, module.results, seconds, module.tuned_on, module.evaluation.tuned)
     if module.results:
         print_table(module.results)
+        if job.cfg["attention"]:
+            draw_attention(job.folder, module.net, module.results, job.cfg["attention"])
         log.info("report: %s", write_page(job.folder))
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0
