@@ -1,11 +1,12 @@
 """Which parts of two images make them similar: what every cell of their maps adds to the dot product of descriptors.
 
-Stylianou, Souvenir and Pless, Visualizing Deep Similarity Networks, WACV 2019, where descriptors are sums over the map;
-for the other aggregators gradient x activation at the map, which is the same for sums (Shrikumar et al., Not Just a Black
-Box, 2016; Selvaraju et al., Grad-CAM, ICCV 2017). What only weighs the cells (lengths that vectors are divided by, layer
-norm's deviations, softmax) is held at its values for the whole image, as Ali et al., XAI for Transformers, ICML 2022, do:
-a descriptor of unit length does not change with the length of its sum, so that its true gradient along the cells adds up
-to zero, whatever they show.
+Where descriptors are sums over the map: Stylianou, Souvenir and Pless, Visualizing Deep Similarity Networks, WACV 2019.
+For the other aggregators gradient x activation at the map, which is the same for sums (Shrikumar et al., Not Just a
+Black Box, 2016; Selvaraju et al., Grad-CAM, ICCV 2017). What only weighs the cells (lengths that vectors are divided
+by, layer norm's deviations, softmax) is held at its values for the whole image, as in Ali et al., XAI for Transformers,
+ICML 2022: a descriptor of unit length does not change with the length of its sum, so that its true gradient along the
+cells adds up to zero, whatever they show. A map thus says how the similarity is shared out among the cells, and not
+what would be left of it if one was covered, as the rest would then be brought to unit length without it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class Attention(NamedTuple):
     """What makes a pair of images similar.
 
     Attributes:
-        maps: (2, h, w) float32, what each cell of each image adds to the similarity; negative where it speaks against it.
-            Either map adds up to the similarity, unless the aggregator takes the class token.
+        maps: (2, h, w) float32, what each cell of each image adds to the similarity; negative where it speaks against
+            it. Either map adds up to the similarity, unless the aggregator takes the class token.
         similarity: Cosine of the two descriptors.
     """
 
@@ -39,8 +40,8 @@ class Attention(NamedTuple):
 def attention(net: DescriptorNet, pair: torch.Tensor) -> Attention:
     """What each cell of each of two images adds to their similarity, the other's descriptor being given.
 
-    The cells are those of the map that the aggregator gets. Of a class token they are those of the tokens that enter the
-    last block, where the token looks at them for the last time; what it has gathered before has no place in the map.
+    The cells are those of the map that the aggregator gets. Of a class token they are the tokens that enter the last
+    block, where it looks at them for the last time; what it has gathered before has no place in the map.
     What does not come from any cell, such as the mean that whitening takes away, is shared out evenly.
 
     Args:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 # Dark blue over red to yellow, of growing lightness: no kind of colour blindness mixes them up.
 COLOURS = np.array([(45, 0, 130), (140, 10, 160), (215, 65, 105), (250, 150, 45), (250, 245, 60)], np.float32)
 FADED = 0.65  # of the photo's colours are taken away, so that those of the heat stand out
+FULL = 0.98  # share of what adds that is weaker than full strength: a single cell is not to outshine the rest
 COVER = 0.75  # opacity of the strongest heat
 
 
@@ -47,8 +48,10 @@ def overlay(photo: Image.Image, heat: np.ndarray, top: float) -> Image.Image:
     return Image.fromarray(np.round(mixed).astype(np.uint8))
 
 
-def heat_strip(panels: Sequence[Panel], tile: tuple[int, int] = (360, 270), gap: int = 6, frame: int = 4) -> Image.Image:
-    """Photos in a row under their heat, all on the same scale: the strongest part of any is of full strength.
+def heat_strip(
+    panels: Sequence[Panel], tile: tuple[int, int] = (360, 270), gap: int = 6, frame: int = 4
+) -> Image.Image:
+    """Photos in a row under their heat, all on the same scale: the strongest 2 % of what adds are of full strength.
 
     Args:
         panels: Each photo keeps its aspect ratio.
@@ -56,7 +59,8 @@ def heat_strip(panels: Sequence[Panel], tile: tuple[int, int] = (360, 270), gap:
         gap: White pixels between photos; three times as many after the first.
         frame: Width of frames in pixels.
     """
-    top = max(float(panel.heat.max()) for panel in panels)
+    adds = np.concatenate([panel.heat[panel.heat > 0] for panel in panels])
+    top = float(np.quantile(adds, FULL)) if len(adds) else 0.0
     shown = [
         ImageOps.expand(overlay(ImageOps.contain(panel.photo, tile), panel.heat, top), frame, panel.frame)
         for panel in panels
@@ -64,7 +68,8 @@ def heat_strip(panels: Sequence[Panel], tile: tuple[int, int] = (360, 270), gap:
     lefts = [0]
     for number, picture in enumerate(shown):
         lefts.append(lefts[-1] + picture.width + (gap if number else 3 * gap))
-    row = Image.new("RGB", (lefts[-1] - (gap if len(shown) > 1 else 3 * gap), max(each.height for each in shown)), "white")
+    size = lefts[-2] + shown[-1].width, max(picture.height for picture in shown)
+    row = Image.new("RGB", size, "white")
     for left, picture in zip(lefts, shown, strict=False):
         row.paste(picture, (left, 0))
     return row

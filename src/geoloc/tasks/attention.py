@@ -24,22 +24,33 @@ log = logging.getLogger(__name__)
 COLUMNS = ("query", "database", "role", "file", "similarity")
 
 
-def draw_attention(folder: Path, net: DescriptorNet, results: dict[str, Result], wanted: int) -> None:
-    """Draw and list the attention of some queries of each domain; what cannot be drawn is said and left out.
+def draw_attention(
+    folder: Path, net: DescriptorNet, results: dict[str, Result], wanted: int, device: torch.device
+) -> None:
+    """Draw and list the attention of some queries of each domain, as the network sees photos resized to its size.
+
+    That it fails is said, and no more: the run has been judged, and its report is not to be lost.
 
     Args:
         folder: The run's.
-        net: The network that was judged.
+        net: The network that was judged; it is back on its device afterwards.
         results: Of each test domain.
         wanted: Queries of a domain.
+        device: Where the maps are computed.
     """
+    home = net.mean.device
     try:
+        net.to(device)
         for name, result in results.items():
             chosen = choose(result, wanted)
             _draw(folder / "attention", net, result, chosen)
             log.info("attention of %d queries: %s", len(chosen), folder / "attention" / name)
-    except InputError as error:  # the run has been judged: its report is not to be lost
+    except InputError as error:
         log.warning("%s", error)
+    except RuntimeError as error:  # of a foreign layer, or for want of memory
+        log.warning("attention: cannot be drawn (%s)", str(error).partition("\n")[0])
+    finally:
+        net.to(home)
 
 
 def choose(result: Result, wanted: int) -> list[int]:
@@ -81,7 +92,7 @@ def _draw(folder: Path, net: DescriptorNet, result: Result, queries: list[int]) 
         for number, query in enumerate(queries, 1):
             path = folder / domain.name / f"{number}.jpg"
             panels: list[Panel] = []
-            for role, row in _shown(result, query):
+            for role, row in shown(result, query):
                 photos = [read_image(domain.queries.path(query)), read_image(domain.database.path(row))]
                 found = attention(net, torch.stack([resize(to_tensor(photo), net.image_size) for photo in photos]))
                 if not panels:
@@ -94,7 +105,7 @@ def _draw(folder: Path, net: DescriptorNet, result: Result, queries: list[int]) 
             heat_strip(panels).save(path, quality=88)
 
 
-def _shown(result: Result, query: int) -> list[tuple[str, int]]:
+def shown(result: Result, query: int) -> list[tuple[str, int]]:
     """Database images beside a query, (role, row) each: what was found, and what should have been where that is wrong.
 
     Of several that should have been: the one that comes first among the candidates, else the nearest in metres.

@@ -60,7 +60,8 @@ def judge(
     if module.results:
         print_table(module.results)
         if job.cfg["attention"]:
-            draw_attention(job.folder, module.net, module.results, job.cfg["attention"])
+            device = trainer.strategy.root_device
+            draw_attention(job.folder, module.net, module.results, job.cfg["attention"], device)
         log.info("report: %s", write_page(job.folder))
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0
