@@ -66,6 +66,8 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
+    if content["attention"] and content["task"] not in ("train", "test"):
+        found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):
         found.append(
             "run: has an effect on task=search and task=report alone; checkpoint=PATH names the network of another task"

@@ -102,20 +102,25 @@ class DescriptorNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 RGB images -> (B, D) float32 descriptors of unit length."""
-        pixels = _as_float(images)
-        x = self._one_scale(pixels) if self.multiscale is None else self.multiscale(self._one_scale, pixels)
+        pixels, scales = _as_float(images), self.multiscale
+        return self.whitened(self._one_scale(pixels) if scales is None else scales(self._one_scale, pixels))
+
+    def _one_scale(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) float32 images of values from 0 to 255 -> (B, d) descriptors before whitening."""
+        return self.projected(self.aggregator(self._features(images)))
+
+    def projected(self, x: torch.Tensor) -> torch.Tensor:
+        """What the aggregator gives, (B, d') -> (B, d) descriptors before whitening."""
+        x = x if self.head is None else self.head(x)
+        # The one normalisation that everything downstream relies on; in float32 also under autocast.
+        return self._unit(x.float())
+
+    def whitened(self, x: torch.Tensor) -> torch.Tensor:
+        """Descriptors before whitening, (B, d) -> (B, D) descriptors."""
         if self.whitening is None:
             return x
         with full_precision(x):
             return self._unit(self.whitening(x))
-
-    def _one_scale(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) float32 images of values from 0 to 255 -> (B, d) descriptors before whitening."""
-        x = self.aggregator(self._features(images))
-        if self.head is not None:
-            x = self.head(x)
-        # The one normalisation that everything downstream relies on; in float32 also under autocast.
-        return self._unit(x.float())
 
     def _unit(self, x: torch.Tensor) -> torch.Tensor:
         return F.normalize(x, dim=1) if self.unit_length or self.head is not None else x
@@ -156,10 +161,9 @@ class DescriptorNet(nn.Module):
             aggregator.load_state_dict(start)
         block = _make(spec["block"], **channels) if _there(spec, "block") else None
         head = _make(spec["head"], in_dim=aggregator.out_dim) if _there(spec, "head") else None
-        height, width = spec["image_size"]
-        net = cls(backbone, aggregator, (height, width), block, head, spec.get("unit_length", True))
+        net = cls(backbone, aggregator, tuple(spec["image_size"]), block, head, spec.get("unit_length", True))
         net.spec = {part: dict(spec[part]) for part in PARTS if part != "whitening" and _there(spec, part)}
-        net.spec |= {"image_size": [height, width], "unit_length": net.unit_length}
+        net.spec |= {"image_size": list(net.image_size), "unit_length": net.unit_length}
         # `auto` depends on the start weights, which a loaded network no longer has: keep what it came to.
         if hasattr(backbone, "freeze"):
             net.spec["backbone"]["freeze"] = backbone.freeze

@@ -40,13 +40,25 @@ class NetVLAD(nn.Module):
 
     def forward(self, features: Features) -> torch.Tensor:
         """Map (B, C, h, w) -> (B, K * C) of unit length, intra-normalised a cluster."""
+        return self._pool(features, self.weights(features))
+
+    def gated(self, features: Features, gates: torch.Tensor) -> torch.Tensor:
+        """The same where what a position adds, its residuals to all centres, is multiplied by its gate.
+
+        Args:
+            features: Of the images.
+            gates: (B, 1, h, w).
+        """
+        weights, own = gates.flatten(2).transpose(1, 2), self.weights(features)
+        return self._pool(features, weights if own is None else weights * own)
+
+    def _pool(self, features: Features, weights: torch.Tensor | None) -> torch.Tensor:
         x = features.map.flatten(2).transpose(1, 2)  # (B, P, C)
         # Dividing by the length of x_p is folded into two small (B, P, .) factors, so no normalised copy is made.
         half = x.dtype in (torch.float16, torch.bfloat16)
         length = torch.linalg.vector_norm(x, dim=2, keepdim=True, dtype=torch.float32 if half else None)
         shrink = 1 / length.clamp_min(1e-4 if half else 1e-12)  # (B, P, 1); 1e12 would overflow in half precision
         assignment = torch.softmax((x @ self.assignment.T) * shrink, dim=2)  # (B, P, K)
-        weights = self.weights(features)
         if weights is not None:
             assignment = assignment * weights
         summed = (assignment * shrink).transpose(1, 2) @ x  # (B, K, C)

@@ -53,6 +53,11 @@ class Backbone(nn.Module):
                     part.eval()
         return self
 
+    @property
+    def last_block(self) -> nn.Module | None:
+        """What maps (B, n, C) tokens, the map's cells at the end, to those of the map and the class token, if known."""
+        return None
+
     def check_size(self, height: int, width: int) -> None:
         """Make sure that images of this size in pixels can be taken; a CNN takes all that leave it a map.
 

@@ -72,6 +72,11 @@ class CCT384(Backbone):
         shorten(self.blocks, trunc_te)
         freeze_up_to(self, self.blocks, freeze_te)
 
+    @property
+    def last_block(self) -> nn.Module | None:
+        """See `Backbone.last_block`."""
+        return self.blocks[-1] if len(self.blocks) else None
+
     def check_size(self, height: int, width: int) -> None:
         """See `Backbone.check_size`."""
         if (height, width) != (384, 384):

@@ -70,11 +70,17 @@ class Timm(Backbone):
         entry = self.body.feature_info[self.index]
         self.out_channels, self.stride = entry["num_chs"], entry["reduction"]
         self.body.prune_intermediate_layers([self.index], prune_norm=False, prune_head=True)
-        if blocks is not None:
+        self.in_a_row = blocks is not None
+        if self.in_a_row:
             freeze_up_to(self, self.body.blocks, freeze_te)
         # Besides the class token there may be registers, or these alone.
         self.has_prefix = getattr(self.body, "num_prefix_tokens", 0) > 0
         self.has_cls = self.has_prefix and getattr(self.body, "cls_token", None) is not None
+
+    @property
+    def last_block(self) -> nn.Module | None:
+        """See `Backbone.last_block`."""
+        return self.body.blocks[-1] if self.in_a_row else None
 
     def check_size(self, height: int, width: int) -> None:
         """See `Backbone.check_size`; transformers take multiples of their patch size, some their own size only."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import timm
 import torch
+from torch import nn
 
 from geoloc.backbones.backbone import Backbone
 from geoloc.backbones.files import read_state_dict
@@ -61,6 +62,11 @@ class ViT(Backbone):
         blocks: Any = self.vit.blocks
         shorten(blocks, trunc_te)
         freeze_up_to(self, blocks, freeze_te)
+
+    @property
+    def last_block(self) -> nn.Module | None:
+        """See `Backbone.last_block`."""
+        return self.vit.blocks[-1] if len(self.vit.blocks) else None
 
     def check_size(self, height: int, width: int) -> None:
         """See `Backbone.check_size`."""

@@ -8,7 +8,7 @@ from typing import Any
 from geoloc.evaluate.before_after import Change
 from geoloc.evaluate.recall import score
 from geoloc.evaluate.rules import told
-from geoloc.report.changes import piped
+from geoloc.report.changes import HEAD, change_cells, piped
 
 ABOUT = "Recall at N in percent of all queries, with 95 % Wilson score intervals."
 ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
@@ -26,15 +26,16 @@ def markdown(domains: Domains) -> str:
     """
     rows, ns = _rows(domains), _ns(domains)
     head = ["domain", "queries", "database", *(f"R@{n}" for n in ns)]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    lines = [head]
     for name, part, queries, recalls in rows:
         cells = [f"{_value(recalls[n][0])} [{_value(recalls[n][1])}, {_value(recalls[n][2])}]" for n in ns]
         database = "" if part else str(domains[name]["database"])
         lines.append([f"- {name}" if part else name, queries, database, *cells])
-    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    table = piped(lines, "---:")
     judged = "".join(f"- {name}: {told(facts)}\n" for name, facts in domains.items())
     changed = {name: _changes(facts) for name, facts in domains.items() if facts.get("changes")}
-    more = f"\nBefore and after post-processing:\n\n{piped(changed)}" if changed else ""
+    told_changes = [[name, *change_cells(n, change)] for name, found in changed.items() for n, change in found.items()]
+    more = f"\nBefore and after post-processing:\n\n{piped([HEAD, *told_changes], '---:')}" if changed else ""
     return f"{ABOUT}\n\n{table}\n{judged}{more}"
 
 

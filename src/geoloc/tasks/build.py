@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
+from geoloc.attention import check_attention
 from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
@@ -56,10 +57,12 @@ def network(job: Job) -> DescriptorNet:
     """The network of the run that is resumed, or of the checkpoint, or a new one with its pretrained weights.
 
     Raises:
-        InputError: It does not take images as the test is to show them, among others.
+        InputError: It does not take images as the test is to show them, or its attention cannot be drawn, among others.
     """
     net = _network(job)
     check_sizes(net, job.make(job.cfg["views"]), job.make(job.cfg["multiscale"]))
+    if job.cfg["attention"]:
+        check_attention(net)
     return net
 
 

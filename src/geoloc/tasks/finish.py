@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.module import PlaceModule
 from geoloc.report.page import write_page
+from geoloc.tasks.attention import draw_attention
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import print_table, write_results
 from geoloc.tasks.tracking import publish
@@ -59,6 +60,9 @@ def judge(
     write_results(job, facts, module.results, seconds, module.tuned_on, module.evaluation.tuned)
     if module.results:
         print_table(module.results)
+        if job.cfg["attention"]:
+            device = trainer.strategy.root_device
+            draw_attention(job.folder, module.net, module.results, job.cfg["attention"], device)
         log.info("report: %s", write_page(job.folder, job.cfg["report_queries"]))
         publish(job, module.results)
     n = int(job.cfg["monitor"][1:])

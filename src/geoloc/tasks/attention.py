@@ -1,0 +1,122 @@
+"""`attention=N`: pictures of what made the first prediction of some queries, N of each test domain.
+
+They lie in attention/<domain>/<number>.jpg, and attention/<domain>.csv says what each shows.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from geoloc.attention import attention
+from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.errors import InputError
+from geoloc.net import DescriptorNet
+from geoloc.report.attention import Panel, heat_strip
+from geoloc.report.figures import QUERY, RIGHT, WRONG
+from geoloc.result import Result
+
+log = logging.getLogger(__name__)
+COLUMNS = ("query", "database", "role", "file", "similarity")
+
+
+def draw_attention(
+    folder: Path, net: DescriptorNet, results: dict[str, Result], wanted: int, device: torch.device
+) -> None:
+    """Draw and list the attention of some queries of each domain, as the network sees photos resized to its size.
+
+    That it fails is said, and no more: the run has been judged, and its report is not to be lost.
+
+    Args:
+        folder: The run's.
+        net: The network that was judged; it is back on its device afterwards.
+        results: Of each test domain.
+        wanted: Queries of a domain.
+        device: Where the maps are computed.
+    """
+    home = net.mean.device
+    try:
+        net.to(device)
+        for name, result in results.items():
+            chosen = choose(result, wanted)
+            _draw(folder / "attention", net, result, chosen)
+            log.info("attention of %d queries: %s", len(chosen), folder / "attention" / name)
+    except InputError as error:
+        log.warning("%s", error)
+    except RuntimeError as error:  # of a foreign layer, or for want of memory
+        log.warning("attention: cannot be drawn (%s)", str(error).partition("\n")[0])
+    finally:
+        net.to(home)
+
+
+def choose(result: Result, wanted: int) -> list[int]:
+    """Queries to be shown: half of them wrong, half of them right, as far as there are so many.
+
+    Of the wrong ones those whose first right candidate comes last, and of these the ones that were surest of their
+    first prediction; queries without a positive come after all others. The right ones lie evenly over the domain.
+
+    Args:
+        result: Of the domain.
+        wanted: Number of queries.
+
+    Returns:
+        Rows of queries, wrong ones first.
+    """
+    ids, distances = result.predictions.ids, result.predictions.distances
+    ranks = np.array([_first_right(result, query) for query in range(len(ids))])
+    wrong, right = np.flatnonzero(ranks != 0), np.flatnonzero(ranks == 0)
+    hardness = np.where(result.positives.counts[wrong] > 0, ranks[wrong], -1)
+    hardest = wrong[np.lexsort((distances[wrong, 0], -hardness))]
+    count = min(len(right), max(wanted // 2, wanted - len(wrong)))
+    evenly = right[np.linspace(0, len(right) - 1, count).round().astype(int)] if count else right[:0]
+    return [*hardest[: wanted - count].tolist(), *evenly.tolist()]
+
+
+def _first_right(result: Result, query: int) -> int:
+    """Rank, from 0, of the first right candidate; their number if none is right."""
+    right = np.isin(result.predictions.ids[query], result.positives.of(query))
+    return int(right.argmax()) if right.any() else len(right)
+
+
+def _draw(folder: Path, net: DescriptorNet, result: Result, queries: list[int]) -> None:
+    """Draw the queries of a domain, one a picture."""
+    domain = result.domain
+    (folder / domain.name).mkdir(parents=True, exist_ok=True)
+    with (folder / f"{domain.name}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for number, query in enumerate(queries, 1):
+            path = folder / domain.name / f"{number}.jpg"
+            panels: list[Panel] = []
+            for role, row in shown(result, query):
+                photos = [read_image(domain.queries.path(query)), read_image(domain.database.path(row))]
+                found = attention(net, torch.stack([resize(to_tensor(photo), net.image_size) for photo in photos]))
+                if not panels:
+                    panels.append(Panel(photos[0], found.maps[0].numpy(), QUERY))
+                frame = RIGHT if row in result.positives.of(query) else WRONG
+                panels.append(Panel(photos[1], found.maps[1].numpy(), frame))
+                names = domain.queries.names[query], domain.database.names[row]
+                file_name = path.relative_to(folder.parent).as_posix()
+                writer.writerow((*names, role, file_name, f"{found.similarity:.6f}"))
+            heat_strip(panels).save(path, quality=88)
+
+
+def shown(result: Result, query: int) -> list[tuple[str, int]]:
+    """Database images beside a query, (role, row) each: what was found, and what should have been where that is wrong.
+
+    Of several that should have been: the one that comes first among the candidates, else the nearest in metres.
+    """
+    candidates, positives = result.predictions.ids[query], result.positives.of(query)
+    first = ("prediction", int(candidates[0]))
+    if candidates[0] in positives or not len(positives):
+        return [first]
+    right = candidates[np.isin(candidates, positives)]
+    if not len(right):
+        domain = result.domain
+        meters = np.linalg.norm(domain.database.xy[positives] - domain.queries.xy[query], axis=1)
+        right = positives[[meters.argmin()]]
+    return [first, ("positive", int(right[0]))]
