@@ -22,6 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from geoloc.console import choose, level_of
 from geoloc.errors import CheckFailedError, InputError
 from geoloc.folders import datasets_folder, made, new_folder, new_job
 from geoloc.messages import one_line, say
@@ -42,6 +43,7 @@ BESIDE_THE_POINT = (
     ".*sync_dist=True",
     "Using `DistributedSampler`",
     "Checkpoint directory .* exists",
+    "The `srun` command is available",
 )
 
 
@@ -57,6 +59,7 @@ OmegaConf.register_new_resolver("new_folder", new_folder, use_cache=True)
 OmegaConf.register_new_resolver("new_job", new_job, use_cache=True)
 OmegaConf.register_new_resolver("made", made)
 OmegaConf.register_new_resolver("datasets_folder", datasets_folder)
+OmegaConf.register_new_resolver("console_level", level_of)
 OmegaConf.register_new_resolver("times", lambda number, factor: number * factor)
 
 
@@ -112,7 +115,7 @@ def _update_leaderboard(folder: Path) -> None:
 
 
 def _job(cfg: DictConfig) -> Job:
-    from geoloc.config import command_line_keys, instantiate, plain, typed_keys
+    from geoloc.config import command_line_keys, instantiate, pinned_keys, plain, typed_keys
     from geoloc.logs import Collector
     from geoloc.tasks.job import Job
 
@@ -121,7 +124,17 @@ def _job(cfg: DictConfig) -> Job:
     folder = Path(hydra_config.runtime.output_dir)
     seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
     command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
-    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, lock=lock_run(folder))
+    job = Job(
+        content,
+        instantiate,
+        folder,
+        typed_keys(),
+        command.strip(),
+        seed,
+        pinned=pinned_keys(),
+        lock=lock_run(folder),
+    )
+    choose(content["console"], content["trainer"]["enable_progress_bar"])
     logging.captureWarnings(True)
     # What libraries deprecate is for the people who build geoloc, and tests show it to them.
     for category in (DeprecationWarning, FutureWarning):

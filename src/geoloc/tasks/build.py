@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback
 
 from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain
@@ -17,6 +16,7 @@ from geoloc.lit.checkpoints import AtomicFiles
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.module import PlaceModule
+from geoloc.lit.progress import Bars
 from geoloc.lit.protocol import check_sizes
 from geoloc.net import DescriptorNet
 from geoloc.search import chain_of
@@ -124,7 +124,7 @@ def trainer(job: Job, callbacks: list[Callback]) -> pl.Trainer:
     for logger in loggers:
         logger.log_hyperparams(job.cfg)
     if job.cfg["trainer"]["enable_progress_bar"]:
-        callbacks = [*callbacks, TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50)]
+        callbacks = [Bars(), *callbacks]  # first, so that an epoch's bar is gone before the next one is mined for
     return job.make(
         job.cfg["trainer"],
         logger=loggers or False,

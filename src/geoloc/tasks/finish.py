@@ -13,7 +13,8 @@ from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.module import PlaceModule
 from geoloc.report.page import write_page
 from geoloc.tasks.job import Job
-from geoloc.tasks.results import print_table, write_results
+from geoloc.tasks.results import write_results
+from geoloc.tasks.table import print_table
 from geoloc.tuning import tunable
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,9 @@ def judge(
     if module.results:
         print_table(module.results)
         log.info("report: %s", write_page(job.folder))
+    if job.warnings:
+        many = "s" * (len(job.warnings) > 1)
+        log.info("%d warning%s, kept in %s", len(job.warnings), many, job.folder / "results.json")
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0
 

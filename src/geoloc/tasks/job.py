@@ -22,6 +22,7 @@ class Job:
         command: The command line.
         seed: The seed in use (drawn if the config says -1).
         warnings: Every warning so far; they end up in results.json.
+        pinned: {group or dotted key: (what the chosen experiment sets it to, what was typed over it or None)}.
         lock: Held as long as the run goes on, so that nobody resumes it meanwhile.
     """
 
@@ -32,6 +33,7 @@ class Job:
     command: str
     seed: int
     warnings: list[str] = field(default_factory=list)
+    pinned: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
     lock: Any = None
 
 
@@ -46,6 +48,7 @@ def refuse_idle(job: Job, matters: tuple[str, ...], task: str) -> None:
     Raises:
         InputError: With a line for each such key.
     """
+    matters = (*matters, "console")
     idle = sorted(key for key in job.typed if not any(f"{key}.".startswith(f"{each}.") for each in matters))
     if idle:
         raise InputError(*(f"{key}: has no effect on {task}; leave it out" for key in idle))
