@@ -79,8 +79,8 @@ class Bar:
         self.drawn = now
         if fancy(sys.stderr):
             if self.row is None:
-                self.row = _display.add(self.what)
-            _display.update(self.row, done, total, self.figures(now))
+                self.row = _display.add(self)
+            _display.draw(now)
         else:
             write_line(self.line(now))
 
@@ -94,7 +94,7 @@ class Bar:
     def close(self) -> None:
         """Take the bar away. Long work leaves a line that tells what it took."""
         if self.row is not None:
-            _display.remove(self.row)
+            _display.remove(self)
             self.row = None
         now = time.monotonic()
         if self.shown and self.first is not None and now - self.start >= PAUSE and not self.told:
@@ -141,24 +141,33 @@ class _Display:
 
     def __init__(self) -> None:
         self.progress: Any = None
+        self.bars: list[Bar] = []
 
-    def add(self, what: str) -> Any:
+    def add(self, bar: Bar) -> Any:
+        """The row of a bar; the first one opens the table."""
+        self.bars.append(bar)
         if self.progress is None:
             self.progress = _table()
             self.progress.start()
             self.progress.console.show_cursor(True)
-        return self.progress.add_task(what, total=None, count="", rate="", elapsed="", left="", note="")
+        return self.progress.add_task(bar.what, total=None, count="", rate="", elapsed="", left="", note="")
 
-    def update(self, row: Any, done: int, total: int, figures: dict[str, str]) -> None:
-        self.progress.update(row, completed=done, total=total or None, refresh=True, **figures)
+    def draw(self, now: float) -> None:
+        """Draw all bars as they are now; the time goes on for those too that wait for another one."""
+        for bar in self.bars:
+            if bar.row is not None:
+                self.progress.update(bar.row, completed=bar.done, total=bar.total or None, **bar.figures(now))
+        self.progress.refresh()
 
-    def remove(self, row: Any) -> None:
-        if len(self.progress.tasks) == 1:
+    def remove(self, bar: Bar) -> None:
+        """Take the row of a bar away; the last one closes the table."""
+        self.bars.remove(bar)
+        if self.bars:
+            self.progress.remove_task(bar.row)
+            self.progress.refresh()
+        else:
             self.progress.stop()
             self.progress = None
-        else:
-            self.progress.remove_task(row)
-            self.progress.refresh()
 
 
 _display = _Display()

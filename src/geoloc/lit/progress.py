@@ -35,7 +35,7 @@ class Bars(ProgressBar):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin to count epochs; a bar of one epoch would tell nothing."""
         if (trainer.max_epochs or 0) > 1:
-            self.epochs = Bar("training", "epochs", self.enabled, told=True)
+            self.epochs = Bar("epochs", "epochs", self.enabled, told=True)
             self.epochs.advance(trainer.current_epoch, trainer.max_epochs or 0)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
