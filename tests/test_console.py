@@ -6,6 +6,8 @@ import logging
 import os
 import re
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -48,21 +50,32 @@ class Tty:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
         self.ours, theirs = os.openpty()
-        os.set_blocking(self.ours, False)
         self.stream = open(theirs, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+        self.read = b""
+        self.reader = threading.Thread(target=self._read, daemon=True)  # a pty holds few bytes that nobody has read
+        self.reader.start()
+
+    def _read(self) -> None:
+        try:
+            while more := os.read(self.ours, 65536):
+                self.read += more
+        except OSError:  # the other end is closed
+            return
 
     def connect(self) -> None:
         self.monkeypatch.setattr(sys, "stderr", self.stream)
 
     def take(self) -> str:
         """What was written since it was asked last."""
+        mark = "\x00end\x00"
+        self.stream.write(mark)
         self.stream.flush()
-        found = b""
-        while True:
-            try:
-                found += os.read(self.ours, 65536)
-            except BlockingIOError:
-                return found.decode()
+        for _ in range(500):
+            if self.read.endswith(mark.encode()):
+                break
+            time.sleep(0.01)
+        found, self.read = self.read.removesuffix(mark.encode()), b""
+        return found.decode()
 
 
 @pytest.fixture
@@ -71,6 +84,7 @@ def tty(monkeypatch):
     yield terminal
     monkeypatch.undo()
     terminal.stream.close()
+    terminal.reader.join(5)
     os.close(terminal.ours)
 
 
