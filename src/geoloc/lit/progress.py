@@ -21,7 +21,7 @@ class Bars(ProgressBar):
         self.epochs: Bar | None = None
         self.work: Bar | None = None
         self.loss = torch.zeros(())
-        self.done = 0
+        self.done = self.tuples = 0
         self.domain = -1
 
     def disable(self) -> None:
@@ -41,20 +41,22 @@ class Bars(ProgressBar):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar of an epoch."""
         self._open(f"epoch {trainer.current_epoch}: training", "tuples")
-        self.loss = torch.zeros((), device=pl_module.device)
+        self.loss, self.tuples = torch.zeros((), device=pl_module.device), 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count tuples. The loss stays on its device until a bar is drawn."""
+        if self.work is None:  # a validation within the epoch has come between
+            self._open(f"epoch {trainer.current_epoch}: training", "tuples")
         assert self.work is not None
         data: PlaceDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        self.done += len(batch)
+        self.tuples += len(batch)
         self.loss += outputs["loss"].detach().float() * len(batch)
         batches, share = int(trainer.num_training_batches), -(-len(data.triplets) // trainer.world_size)
         total = min(share, batches * data.train_batch_size)
-        loss = f"loss {float(self.loss) / self.done:.4f}" if self.work.due(self.done, total) else self.work.note
-        self.work.advance(self.done, total, loss)
+        loss = f"loss {float(self.loss) / self.tuples:.4f}" if self.work.due(self.tuples, total) else self.work.note
+        self.work.advance(self.tuples, total, loss)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar of the epoch, and count it."""
