@@ -216,6 +216,18 @@ def test_work_that_fails_leaves_a_clean_terminal(clock, tty):
     assert "\x1b[2K" in shown[shown.rindex("1/2") :]
 
 
+def test_a_run_that_is_cut_off_takes_its_bars_away(clock, tty):
+    tty.connect()
+    bar = Bar("describing")
+    bar.advance(1, 2)
+    logging_to_console().error("stop")
+    assert re.search(r"\x1b\[[\d;]*31m *error: stop\x1b\[0m", tty.take())
+    progress.clear()
+    assert tty.take().endswith("\r\x1b[1A\x1b[2K")
+    bar.close()
+    assert tty.take() == ""
+
+
 def test_counting_without_a_total(clock, capsys):
     with progress_bar("unpacking", "files") as advance:
         advance(1, 0)

@@ -66,7 +66,9 @@ def write_line(text: str, style: str = "") -> None:
         style: Of rich, such as "yellow"; for terminals alone.
     """
     if fancy(sys.stderr):
-        terminal().print(text, style=style, soft_wrap=True)
+        from rich.text import Text
+
+        terminal().print(Text(text, style), soft_wrap=True)  # a style of `print` would colour the bars too
     else:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()

@@ -169,8 +169,10 @@ def _do(job: Job) -> float | None:
 
 def _note_failure(job: Job, error: BaseException) -> None:
     """Log the failure and leave it in results.json; whatever was written before stays."""
+    from geoloc.data.progress import clear
     from geoloc.tasks.results import write_status
 
+    clear()
     interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
     if isinstance(error, InputError):
         for problem in error.problems:

@@ -79,8 +79,9 @@ class Bar:
         self.drawn = now
         if fancy(sys.stderr):
             if self.row is None:
-                self.row = _display.add(self)
-            _display.draw(now)
+                self.row = _display.add(self, now)
+            else:
+                _display.draw(now)
         else:
             write_line(self.line(now))
 
@@ -143,14 +144,14 @@ class _Display:
         self.progress: Any = None
         self.bars: list[Bar] = []
 
-    def add(self, bar: Bar) -> Any:
+    def add(self, bar: Bar, now: float) -> Any:
         """The row of a bar; the first one opens the table."""
         self.bars.append(bar)
         if self.progress is None:
             self.progress = _table()
             self.progress.start()
             self.progress.console.show_cursor(True)
-        return self.progress.add_task(bar.what, total=None, count="", rate="", elapsed="", left="", note="")
+        return self.progress.add_task(bar.what, completed=bar.done, total=bar.total or None, **bar.figures(now))
 
     def draw(self, now: float) -> None:
         """Draw all bars as they are now; the time goes on for those too that wait for another one."""
@@ -171,6 +172,13 @@ class _Display:
 
 
 _display = _Display()
+
+
+def clear() -> None:
+    """Take all bars away, whoever has opened them; for runs that are cut off."""
+    for bar in list(_display.bars):
+        bar.told = True
+        bar.close()
 
 
 def _table() -> Any:
