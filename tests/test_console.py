@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -226,6 +227,51 @@ def test_a_run_that_is_cut_off_takes_its_bars_away(clock, tty):
     assert tty.take().endswith("\r\x1b[1A\x1b[2K")
     bar.close()
     assert tty.take() == ""
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_interrupted_at_any_moment_the_terminal_is_clean(opened, monkeypatch):
+    """The interruption comes at every 97th line that drawing takes, within rich too."""
+
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def interrupted(line: int) -> tuple[bool, str]:
+        terminal.cache_clear()
+        screen = Screen()
+        monkeypatch.setattr(sys, "stderr", screen)
+        outer, inner = Bar("epochs"), Bar("epoch 1")
+        outer.advance(1, 50)
+        if opened:
+            inner.advance(1, 60)
+        left = line
+
+        def count(*_):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return count
+
+        traced, hit = sys.gettrace(), False
+        sys.settrace(count)
+        try:
+            inner.advance(4, 60)
+        except KeyboardInterrupt:
+            hit = True
+        sys.settrace(traced)
+        progress.clear()
+        logging_to_console().info("stopped")
+        return hit, screen.getvalue()
+
+    monkeypatch.setattr(progress, "REDRAW", 0)
+    line = 1
+    while (found := interrupted(line))[0]:
+        assert found[1].endswith("stopped\n"), (line, found[1][-200:])
+        line += 97
+    assert line > 1000
 
 
 def test_counting_without_a_total(clock, capsys):

@@ -94,9 +94,8 @@ class Bar:
 
     def close(self) -> None:
         """Take the bar away. Long work leaves a line that tells what it took."""
-        if self.row is not None:
-            _display.remove(self)
-            self.row = None
+        _display.remove(self)
+        self.row = None
         now = time.monotonic()
         if self.shown and self.first is not None and now - self.start >= PAUSE and not self.told:
             write_line(self.line(now))
@@ -162,9 +161,16 @@ class _Display:
 
     def remove(self, bar: Bar) -> None:
         """Take the row of a bar away; the last one closes the table."""
+        if bar not in self.bars:
+            return
         self.bars.remove(bar)
+        if self.progress is None:  # the run was interrupted just before
+            return
         if self.bars:
-            self.progress.remove_task(bar.row)
+            rows = {each.row for each in self.bars}
+            for row in self.progress.task_ids:
+                if row not in rows:  # and not `bar.row`, which a bar lacks that was interrupted as it was opened
+                    self.progress.remove_task(row)
             self.progress.refresh()
         else:
             self.progress.stop()
@@ -179,6 +185,7 @@ def clear() -> None:
     for bar in list(_display.bars):
         bar.told = True
         bar.close()
+    terminal.cache_clear()  # one that was interrupted as it wrote might keep to itself what comes
 
 
 def _table() -> Any:
