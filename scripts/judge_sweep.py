@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import yaml
-from tqdm import tqdm
 
+from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
 from geoloc.report.study import write_study
 from geoloc.report.sweep import SweepJob, read_jobs
@@ -54,15 +54,13 @@ def judge(sweep: Path, data: Path, names: list[str], overrides: list[str]) -> in
     with (
         (folder / "log.txt").open("a", encoding="utf-8") as log,
         subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process,
-        tqdm(total=len(names), desc=data.name, unit="network") as bar,
+        progress_bar(data.name, unit="networks") as advance,
     ):
         running = True
         while running:
             time.sleep(0.5)
             running = process.poll() is None  # before counting, so that the last one is counted too
-            more = len(judged(sweep, data).keys() & set(names)) - bar.n
-            if more:
-                bar.update(more)
+            advance(len(judged(sweep, data).keys() & set(names)), len(names))
     return process.returncode
 
 

@@ -98,7 +98,7 @@ def train(given: argparse.Namespace) -> None:
         return
     pairs = render([HELD_OUT + 1 + street for street in range(given.streets)], given.pairs, given.seed)
     begin = game.done
-    with progress_bar("training", unit="step") as advance:
+    with progress_bar("training", unit="steps") as advance:
         advance(0, given.steps - begin)
         while game.done < given.steps:
             losses = game.step(pairs, tuple(given.size), given.batch)
@@ -113,7 +113,7 @@ def render(streets: list[int], pairs: int, seed: int) -> torch.Tensor:
     """(P, 2, 3, 240, 320) uint8: the pairs of some streets."""
     plan = pairs_plan(pairs, *FRAME)
     found = []
-    with progress_bar("rendering streets", unit="street") as advance:
+    with progress_bar("rendering streets", unit="streets") as advance:
         advance(0, len(streets))
         for done, street in enumerate(streets, 1):
             found += [np.stack(pair) for pair in render_pairs(plan, seed, street)]

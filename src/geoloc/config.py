@@ -52,18 +52,24 @@ def command_line_keys() -> set[str]:
 
 def typed_keys() -> set[str]:
     """Dotted keys and groups that the command line names, or the experiment that it chooses."""
+    return command_line_keys() | {key.split("@")[0] for key in pinned_keys()}
+
+
+def pinned_keys() -> dict[str, tuple[Any, str | None]]:
+    """{group or dotted key: (what the chosen experiment sets it to, what was typed over it or None)}."""
     hydra_config = HydraConfig.get()
-    typed = command_line_keys()
+    typed = {key.lstrip("+~"): value for key, _, value in (each.partition("=") for each in hydra_config.overrides.task)}
+    pinned: dict[str, Any] = {}
     chosen = hydra_config.runtime.choices.get("experiment")
     folders = [Path(source.path) for source in hydra_config.runtime.config_sources if source.schema == "file"]
     for name in [chosen] if isinstance(chosen, str) else chosen or []:
         file = next((path for folder in folders if (path := folder / f"experiment/{name}.yaml").is_file()), None)
         content = yaml.safe_load(file.read_text(encoding="utf-8")) if file else {}
         for item in content.pop("defaults", []):
-            group = next(iter(item)) if isinstance(item, dict) else str(item)
-            typed.add(group.removeprefix("override ").lstrip("/").split("@")[0])
-        typed |= flat(content).keys()
-    return typed
+            group, choice = next(iter(item.items())) if isinstance(item, dict) else (str(item), None)
+            pinned[group.removeprefix("override ").lstrip("/")] = choice
+        pinned |= flat(content)
+    return {key: (value, typed.get(key)) for key, value in pinned.items()}
 
 
 def problems(cfg: DictConfig) -> list[str]:

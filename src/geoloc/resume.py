@@ -16,6 +16,7 @@ from geoloc.textfiles import read_json
 # What may be typed besides resume=; all else would make the second half another run than the first.
 MAY_CHANGE = (
     "attention",
+    "console",
     "hydra.searchpath",
     "infer_batch_size",
     "keep_descriptors",

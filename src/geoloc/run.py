@@ -23,6 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from geoloc.console import choose, level_of
 from geoloc.errors import CheckFailedError, InputError
 from geoloc.folders import datasets_folder, made, new_folder, new_job
 from geoloc.messages import one_line, say
@@ -43,6 +44,7 @@ BESIDE_THE_POINT = (
     ".*sync_dist=True",
     "Using `DistributedSampler`",
     "Checkpoint directory .* exists",
+    "The `srun` command is available",
 )
 
 
@@ -58,6 +60,7 @@ OmegaConf.register_new_resolver("new_folder", new_folder, use_cache=True)
 OmegaConf.register_new_resolver("new_job", new_job, use_cache=True)
 OmegaConf.register_new_resolver("made", made)
 OmegaConf.register_new_resolver("datasets_folder", datasets_folder)
+OmegaConf.register_new_resolver("console_level", level_of)
 OmegaConf.register_new_resolver("times", lambda number, factor: number * factor)
 
 
@@ -131,7 +134,7 @@ def _update_leaderboard(folder: Path) -> None:
 
 
 def _job(cfg: DictConfig) -> Job:
-    from geoloc.config import command_line_keys, instantiate, plain, search_direction, typed_keys
+    from geoloc.config import command_line_keys, instantiate, pinned_keys, plain, search_direction, typed_keys
     from geoloc.logs import Collector
     from geoloc.tasks.job import Job
 
@@ -141,8 +144,9 @@ def _job(cfg: DictConfig) -> Job:
     seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
     command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
     sweep = folder.parent if hydra_config.mode == RunMode.MULTIRUN else None
-    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, sweep=sweep)
+    job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, sweep=sweep, pinned=pinned_keys())
     job.searched, job.lock = search_direction() is not None, lock_run(folder)
+    choose(content["console"], content["trainer"]["enable_progress_bar"])
     logging.captureWarnings(True)
     # What libraries deprecate is for the people who build geoloc, and tests show it to them.
     for category in (DeprecationWarning, FutureWarning):
@@ -177,8 +181,10 @@ def _do(job: Job) -> float | None:
 
 def _note_failure(job: Job, error: BaseException) -> None:
     """Log the failure and leave it in results.json; whatever was written before stays."""
+    from geoloc.data.progress import clear
     from geoloc.tasks.results import write_status
 
+    clear()
     interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
     if isinstance(error, InputError):
         for problem in error.problems:

@@ -27,6 +27,8 @@ from geoloc.views.view import Merges, Pools, View
 
 log = logging.getLogger(__name__)
 
+# Descriptors that are searched between two looks of the bar; as many as an index takes at once.
+AT_ONCE = 1024
 # Queries whose crops are pooled at once: five crops of 32,768 values each take 170 MB then.
 BLOCK = 256
 
@@ -122,7 +124,8 @@ def find(
     vectors = one_each(view, descriptors.queries, own)
     looked_up = descriptors.queries[crop_rows(own, view.count).ravel()] if vectors is None else vectors
     panos = domain.database.panos if domain.protocol.panoramas else None
-    found = _look_up(domain, built, looked_up, own, k if panos is None else candidates_for(panos, k))
+    depth = k if panos is None else candidates_for(panos, k)
+    found = _look_up_all(domain, built, looked_up, own, depth, shown)
     quality = None
     if index.approximate and len(looked_up):
         exact = fitted_for(domain, Exact(), descriptors.database, None, "")
@@ -138,6 +141,26 @@ def find(
         return Found(found, found, quality, seconds)
     post = post_process(domain, found, evidence(domain, own, descriptors.database, vectors), steps, shown)
     return Found(found, post.final, quality, seconds | post.seconds)
+
+
+def _look_up_all(
+    domain: Domain, built: Fitted | Grouped, vectors: np.ndarray, own: np.ndarray, k: int, shown: bool
+) -> Predictions:
+    """Search descriptors of the queries `own`, block by block, and show how far it is."""
+    if len(vectors) <= AT_ONCE:
+        return _look_up(domain, built, vectors, own, k)
+    found = []
+    with progress_bar(f"{domain.name}: searching", "queries", shown) as advance:
+        advance(0, len(vectors))
+        for start in range(0, len(vectors), AT_ONCE):
+            rows = slice(start, min(start + AT_ONCE, len(vectors)))
+            found.append(_look_up(domain, built, vectors, own, k, rows))
+            advance(rows.stop, len(vectors))
+    return Predictions(
+        np.concatenate([each.ids for each in found]),
+        np.concatenate([each.distances for each in found]),
+        found[0].database_size,
+    )
 
 
 def _look_up(
@@ -169,7 +192,7 @@ def post_process(
         shown: Show the progress of long steps.
     """
     start = time.perf_counter()
-    with progress_bar(f"{domain.name}: post-processing", "query", shown) as advance:
+    with progress_bar(f"{domain.name}: post-processing", "queries", shown) as advance:
         for step in steps:
             if hasattr(step, "progress"):
                 step.progress = advance

@@ -53,6 +53,7 @@ class Settings(BaseModel, extra="forbid"):
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]
     groups: Literal["none", "folder", "note", "column"]
+    console: Literal["rich", "plain", "quiet"]
     queries_folder: str
     val_folder: str | None
     test_folders: list[str] | None

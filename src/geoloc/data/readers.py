@@ -58,8 +58,14 @@ def find_images(folder: Path, extensions: frozenset[str] = EXTENSIONS) -> list[s
     if not found:
         raise InputError(f"{folder}: no images (accepted: {' '.join(sorted(extensions))}, in any case)")
     kinds = Counter(Path(name).suffix for name in found)
-    log.info(
-        "%s: %d images (%s)%s", folder, len(found), _counts(kinds), f", ignored {_counts(ignored)}" if ignored else ""
+    level = logging.INFO if ignored else logging.DEBUG  # the counts alone are told with the domain
+    log.log(
+        level,
+        "%s: %d images (%s)%s",
+        folder,
+        len(found),
+        _counts(kinds),
+        f", ignored {_counts(ignored)}" if ignored else "",
     )
     return sorted(found)
 

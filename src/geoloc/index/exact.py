@@ -38,6 +38,11 @@ class Exact:
         files.read(path, files.stamp(self.name, {}, model, database))
         return self.fit(database)
 
+    def memory(self, size: int, dim: int) -> int:
+        """Bytes that searching N descriptors of D values takes: a block of them, 1024 queries, and their distances."""
+        block = min(self.block, size)
+        return 4 * (block * dim + 1024 * dim + 1024 * block)
+
     def search(self, database: np.ndarray, queries: np.ndarray, k: int) -> Predictions:
         """The min(k, N) nearest database rows of each query; ties in order of the database.
 

@@ -40,6 +40,10 @@ class FaissHnsw(FaissIndex):
         """What the graph depends on."""
         return {"m": self.m, "ef_construction": self.ef_construction}
 
+    def memory(self, size: int, dim: int) -> int:
+        """All descriptors once more, and about 2 m neighbours of each of 4 bytes."""
+        return size * (4 * dim + 8 * self.m)
+
     def build(self, database: np.ndarray) -> Any:
         """The graph of (N, D) float descriptors, and a copy of them."""
         faiss = self.faiss()

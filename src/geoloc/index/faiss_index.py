@@ -56,6 +56,10 @@ class FaissIndex(ABC):
         """The reverse of `pack`."""
         return self.faiss().deserialize_index(content)
 
+    def memory(self, size: int, dim: int) -> int:
+        """Bytes that the index of N descriptors of D values takes: here, all of them once more."""
+        return 4 * size * dim
+
     def fit(self, database: np.ndarray) -> FittedFaiss:
         """Build the index of (N, D) float descriptors; see `Index.fit`."""
         return FittedFaiss(self, database, self.build(database) if len(database) else None)

@@ -55,6 +55,12 @@ class FaissIvfpq(FaissIndex):
         """Candidates of a query that are measured."""
         return max(self.rerank, k + SPARE)
 
+    def memory(self, size: int, dim: int) -> int:
+        """Codes with the number of each row, centres of the lists and of the codes, and the sample they are of."""
+        lists = max(1, min(self.lists or round(4 * math.sqrt(size)), size // POINTS))
+        sample = min(size, POINTS * max(lists, CODES))
+        return size * (self.bytes + 8) + 4 * dim * (lists + CODES + sample)
+
     def build(self, database: np.ndarray) -> Any:
         """Lists and codes of (N, D) float descriptors, learned from a random sample of them."""
         size, dim = database.shape

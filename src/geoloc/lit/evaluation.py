@@ -19,6 +19,7 @@ from geoloc.data.progress import progress_bar
 from geoloc.evaluate.recall import hits_at_n, score
 from geoloc.index.index import Index
 from geoloc.lit.metrics import RecallAtN
+from geoloc.lit.pace import tell
 from geoloc.lit.protocol import protocol_of
 from geoloc.lit.store import DescriptorStore
 from geoloc.multiscale.scaling import MultiScale
@@ -132,6 +133,8 @@ class Evaluation:
         for item in self.open:
             item.store.check()
         results = [self._judge(item, keep) for item in self.open] if judged else []
+        for number, item in enumerate(self.open):
+            tell(item.domain, len(item.store.vectors), item.seconds, results[number] if judged else None)
         if self.stage == "tune":
             self.tuned = tune(self.steps, [self._case(*pair) for pair in zip(self.open, results, strict=True)])
         self.trainer.strategy.barrier("geoloc scored")

@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import nn
 
 from geoloc.data.domains import Domain
+from geoloc.data.progress import progress_bar
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.modes import eval_mode
 from geoloc.net import DescriptorNet
@@ -59,11 +60,12 @@ def initialise(net: DescriptorNet, data: PlaceDataModule, domain: Domain, device
     if initialise_aggregator is None:
         return
     sample = []
-    with eval_mode(net), torch.no_grad():
+    with progress_bar("start of the clusters", told=True) as advance, eval_mode(net), torch.no_grad():
         for images, _ in data.photos(domain, rows):
             local = net.features(images.to(device)).map.flatten(2).transpose(1, 2).float().cpu().numpy()  # (B, P, C)
             for places in local:
                 sample.append(places[rng.choice(len(places), min(LOCATIONS, len(places)), replace=False)])
+            advance(len(sample), len(rows))
     vectors = np.concatenate(sample)
     initialise_aggregator(torch.from_numpy(vectors), seed=seed)
     log.info(
@@ -92,8 +94,8 @@ def measure_batch_norm(
     if not fresh:
         return
     momenta = [layer.momentum for layer in fresh]
-    used = 0
-    with eval_mode(net), torch.no_grad():
+    used = seen = 0
+    with progress_bar("batch-norm statistics", told=True) as advance, eval_mode(net), torch.no_grad():
         for layer in fresh:
             layer.train()
         for images, _ in data.photos(domain, rows, BATCH):
@@ -102,6 +104,8 @@ def measure_batch_norm(
                 for layer in fresh:
                     layer.momentum = len(images) / used  # the mean over all images so far
                 net.features(images.to(device))
+            seen += len(images)
+            advance(seen, len(rows))
     for layer, momentum in zip(fresh, momenta, strict=True):
         layer.momentum = momentum
     log.info("batch-norm statistics measured on %d images of %s", used, domain.name)

@@ -214,7 +214,7 @@ def _describe(trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path) ->
     loader = data.photos(data.train_domain, mine)
     device = module.device
     with (
-        progress_bar("mining", shown=trainer.progress_bar_callback is not None) as advance,
+        progress_bar("mining", shown=trainer.progress_bar_callback is not None, told=True) as advance,
         eval_mode(module.net),
         torch.inference_mode(),
         trainer.precision_plugin.forward_context(),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from geoloc.attention import check_attention
@@ -19,6 +18,7 @@ from geoloc.lit.checkpoints import AtomicFiles
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.module import PlaceModule
+from geoloc.lit.progress import Bars
 from geoloc.lit.protocol import check_sizes
 from geoloc.net import DescriptorNet
 from geoloc.search import chain_of
@@ -126,7 +126,7 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
 def trainer(job: Job, callbacks: list[Callback]) -> pl.Trainer:
     """The Trainer with the run's loggers."""
     if job.cfg["trainer"]["enable_progress_bar"]:
-        callbacks = [*callbacks, TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 50)]
+        callbacks = [Bars(), *callbacks]  # first, so that an epoch's bar is gone before the next one is mined for
     return job.make(
         job.cfg["trainer"],
         logger=started_loggers(job) or False,

@@ -14,7 +14,8 @@ from geoloc.lit.module import PlaceModule
 from geoloc.report.page import write_page
 from geoloc.tasks.attention import draw_attention
 from geoloc.tasks.job import Job
-from geoloc.tasks.results import print_table, write_results
+from geoloc.tasks.results import write_results
+from geoloc.tasks.table import print_table
 from geoloc.tasks.tracking import publish
 from geoloc.tuning import tunable
 
@@ -65,6 +66,9 @@ def judge(
             draw_attention(job.folder, module.net, module.results, job.cfg["attention"], device)
         log.info("report: %s", write_page(job.folder, job.cfg["report_queries"]))
         publish(job, module.results)
+    if job.warnings:
+        many = "s" * (len(job.warnings) > 1)
+        log.info("%d warning%s, kept in %s", len(job.warnings), many, job.folder / "results.json")
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0
 

@@ -25,6 +25,7 @@ class Job:
         sweep: Folder of the sweep that the job belongs to; None for a single run.
         loggers: Those that have been started, beside metrics.csv.
         searched: Whether it is a trial of a search, which goes by what the task returns.
+        pinned: {group or dotted key: (what the chosen experiment sets it to, what was typed over it or None)}.
         lock: Held as long as the run goes on, so that nobody resumes it meanwhile.
     """
 
@@ -38,6 +39,7 @@ class Job:
     sweep: Path | None = None
     loggers: list[Any] = field(default_factory=list)
     searched: bool = False
+    pinned: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
     lock: Any = None
 
 
@@ -52,6 +54,7 @@ def refuse_idle(job: Job, matters: tuple[str, ...], task: str) -> None:
     Raises:
         InputError: With a line for each such key.
     """
+    matters = (*matters, "console")
     idle = sorted(key for key in job.typed if not any(f"{key}.".startswith(f"{each}.") for each in matters))
     if idle:
         raise InputError(*(f"{key}: has no effect on {task}; leave it out" for key in idle))

@@ -1,11 +1,10 @@
-"""What a run leaves behind: predictions, results.json, the network alone, report.html and the table on the console."""
+"""What a run leaves behind: predictions and results.json."""
 
 from __future__ import annotations
 
 import json
 import platform
 import subprocess
-import sys
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,10 +16,8 @@ from geoloc.data.domains import Domain
 from geoloc.data.protocols import members
 from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
 from geoloc.evaluate.recall import correct
-from geoloc.evaluate.rules import told
 from geoloc.net import DescriptorNet
 from geoloc.predictions import Predictions, Scores
-from geoloc.report.changes import console_table
 from geoloc.report.places import write_places
 from geoloc.report.predictions import write_predictions
 from geoloc.result import Result
@@ -203,47 +200,3 @@ def write_results(
 
 def _write_predictions(path: Path, result: Result, predictions: Predictions) -> None:
     write_predictions(path, result.domain, predictions, correct(predictions.ids, result.positives))
-
-
-def recall_table(results: dict[str, Result]) -> str:
-    """The table on the console: recalls of each domain, and of its slices, with the counts that they rest on."""
-    rows = [["domain", *(f"R@{n}" for n in _ns(results)), "queries", "answerable", "database"]]
-    for name, result in results.items():
-        scores = result.scores
-        counts = (scores.queries, scores.answerable, scores.database)
-        rows.append([name, *(f"{value:.1f}" for value in scores.recalls.values()), *map(str, counts)])
-        if scores.answerable < scores.queries:
-            answerable = (f"{value:.1f}" for value in scores.recalls_answerable.values())
-            rows.append(["  of the answerable", *answerable, str(scores.answerable), "", ""])
-        for condition, part in result.slices.items():
-            recalls = (f"{value:.1f}" for value in part.recalls.values())
-            rows.append([f"  {condition}", *recalls, str(part.queries), str(part.answerable), ""])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
-
-
-def judging(results: dict[str, Result]) -> str:
-    """How the domains were judged: a line each, or one for all if it is the same."""
-    said = {
-        name: told({"radius_m": each.scores.radius_m, **place_facts(each.domain)}) for name, each in results.items()
-    }
-    alike = list(dict.fromkeys(said.values()))
-    return alike[0] if len(alike) == 1 else "\n".join(f"{name}: {how}" for name, how in said.items())
-
-
-def _ns(results: dict[str, Result]) -> list[int]:
-    return list(next(iter(results.values())).scores.recalls) if results else []
-
-
-def print_table(results: dict[str, Result]) -> None:
-    """Print the recalls to standard output, apart from the log."""
-    changed = {name: result.changes for name, result in results.items() if result.changes}
-    before_after = f"before and after post-processing:\n{console_table(changed)}\n\n" if changed else ""
-    sys.stdout.write(f"\n{recall_table(results)}\n\n{judging(results)}\n\n{before_after}")
-    sys.stdout.flush()

@@ -22,8 +22,9 @@ from geoloc.search import Found, check_chain, check_view, evidence, find, fitted
 from geoloc.tasks import build
 from geoloc.tasks.job import Job, refuse_idle
 from geoloc.tasks.reading import NOT_BY_RADIUS, check_depth
-from geoloc.tasks.results import print_table, write_results
+from geoloc.tasks.results import write_results
 from geoloc.tasks.saved import SavedRun, open_run
+from geoloc.tasks.table import print_table
 from geoloc.tuning import TuningCase, tunable, tune, until_tuned
 from geoloc.views.view import View
 

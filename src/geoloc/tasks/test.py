@@ -15,10 +15,11 @@ from geoloc.lit.initialise import initialise
 from geoloc.lit.module import PlaceModule
 from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
+from geoloc.tasks.banner import say
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
-from geoloc.tasks.results import describe_model, model_facts, write_status
+from geoloc.tasks.results import model_facts, write_status
 from geoloc.tasks.tracking import started_loggers
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,6 @@ def prepare(job: Job) -> Prepared:
         if trainer.is_global_zero:
             net.save(job.folder, {"weights": weights, "command": job.command})
     facts = model_facts(net, weights)
-    log.info(describe_model(facts))
+    say(job, trainer, net, data, facts)
     write_status(job, "running", model=facts)
     return Prepared(trainer, module, data, facts, {"data": time.perf_counter() - start})

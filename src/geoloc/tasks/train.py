@@ -17,13 +17,15 @@ from geoloc.lit.checkpoints import Checkpoint, EpochTable, Patience, best_checkp
 from geoloc.lit.initialise import Initialise
 from geoloc.lit.mining import MineTriplets
 from geoloc.lit.module import parameter_groups
+from geoloc.lit.pace import Pace
 from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.net import DescriptorNet
 from geoloc.tasks import build
+from geoloc.tasks.banner import say
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
-from geoloc.tasks.results import describe_model, model_facts, read_results, write_status
+from geoloc.tasks.results import model_facts, read_results, write_status
 from geoloc.tasks.tracking import started_loggers
 from geoloc.tasks.unreadable import skip_unreadable
 
@@ -60,12 +62,12 @@ def do(job: Job) -> float:
     module = build.module(job, net)
     seconds = {"data": time.perf_counter() - start}
     facts = model_facts(net, job.cfg["checkpoint"] or net.spec["backbone"].get("weights", "none"))
-    log.info(describe_model(facts))
     write_status(job, "running", model=facts, **skipped)
 
     mining = MineTriplets(job.make(job.cfg["miner"]), job.seed, job.folder / "descriptors")
     callbacks, kept = _callbacks(job, bool(domains["val"]), mining)
     trainer = build.trainer(job, callbacks)
+    say(job, trainer, net, data, facts)
     if not _has_trained(job):
         start = time.perf_counter()
         trainer.fit(module, datamodule=data, ckpt_path=_resumed(job))
@@ -108,7 +110,7 @@ def _chosen(folder: Path, validated: bool) -> Path:
 def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Callback], Checkpoint]:
     """All callbacks in the order in which they act, and the one that keeps the checkpoint to be tested."""
     folder = job.folder / "checkpoints"
-    callbacks: list[Callback] = [EpochTable(job.folder / "metrics.csv"), mining]
+    callbacks: list[Callback] = [EpochTable(job.folder / "metrics.csv"), Pace(), mining]
     if not (job.cfg["checkpoint"] or job.cfg["resume"]):
         callbacks.insert(0, Initialise(job.seed))
     last = last_checkpoint(folder)

@@ -71,7 +71,7 @@ def frame_times(path: Path, every: float) -> Iterator[tuple[int, float]]:
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     number = 0
     try:
-        with progress_bar(f"reading {path.name}", unit="frame") as advance:
+        with progress_bar(f"reading {path.name}", unit="frames") as advance:
             while capture.grab():
                 second = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 if second >= due - 1e-6:

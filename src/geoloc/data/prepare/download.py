@@ -95,7 +95,7 @@ def _unpack(download: Download, folder: Path, tell: Callable[[str], None]) -> No
             continue
         if not archive.is_file():
             raise InputError(f"{folder / download.file}: has no {archive.name} in it; it may be another version now")
-        with progress_bar(f"unpacking {archive.name}", unit="file") as advance:
+        with progress_bar(f"unpacking {archive.name}", unit="files") as advance:
             tell(f"{archive.name}: {unpack(archive, target, advance):,} files unpacked")
 
 

@@ -1,0 +1,84 @@
+"""The table of recalls at the end of a task: rich on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from geoloc.console import fancy, terminal
+from geoloc.evaluate.rules import told
+from geoloc.report.changes import console_table
+from geoloc.result import Result
+from geoloc.tasks.results import place_facts
+
+
+def recall_rows(results: dict[str, Result]) -> list[list[str]]:
+    """Head and lines of the table: recalls of each domain, and of its slices, with the counts that they rest on."""
+    rows = [["domain", *(f"R@{n}" for n in _ns(results)), "queries", "answerable", "database"]]
+    for name, result in results.items():
+        scores = result.scores
+        counts = (scores.queries, scores.answerable, scores.database)
+        rows.append([name, *(f"{value:.1f}" for value in scores.recalls.values()), *map(str, counts)])
+        if scores.answerable < scores.queries:
+            answerable = (f"{value:.1f}" for value in scores.recalls_answerable.values())
+            rows.append(["  of the answerable", *answerable, str(scores.answerable), "", ""])
+        for condition, part in result.slices.items():
+            recalls = (f"{value:.1f}" for value in part.recalls.values())
+            rows.append([f"  {condition}", *recalls, str(part.queries), str(part.answerable), ""])
+    return rows
+
+
+def plain_table(rows: list[list[str]]) -> str:
+    """Rows in columns, names left and numbers right, with a rule below the head."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def rich_table(rows: list[list[str]]) -> Any:
+    """The same for a terminal: domains bold, their parts dim."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for number, head in enumerate(rows[0]):
+        recall = head.startswith("R@")
+        table.add_column(
+            head, justify="right" if number else "left", no_wrap=True, style="green" if recall else "", min_width=5
+        )
+    for row in rows[1:]:
+        table.add_row(*row, style="dim" if row[0].startswith("  ") else "bold")
+    return table
+
+
+def judging(results: dict[str, Result]) -> str:
+    """How the domains were judged: a line each, or one for all if it is the same."""
+    said = {
+        name: told({"radius_m": each.scores.radius_m, **place_facts(each.domain)}) for name, each in results.items()
+    }
+    alike = list(dict.fromkeys(said.values()))
+    return alike[0] if len(alike) == 1 else "\n".join(f"{name}: {how}" for name, how in said.items())
+
+
+def _ns(results: dict[str, Result]) -> list[int]:
+    return list(next(iter(results.values())).scores.recalls) if results else []
+
+
+def print_table(results: dict[str, Result]) -> None:
+    """Print the recalls to standard output, apart from the log."""
+    changed = {name: result.changes for name, result in results.items() if result.changes}
+    before_after = f"before and after post-processing:\n{console_table(changed)}\n\n" if changed else ""
+    rows = recall_rows(results)
+    sys.stdout.write("\n")
+    if fancy(sys.stdout) and terminal(error=False).width > len(plain_table(rows).splitlines()[0]) + 4:
+        sys.stdout.flush()
+        terminal(error=False).print(rich_table(rows))
+    else:
+        sys.stdout.write(f"{plain_table(rows)}\n\n")
+    sys.stdout.write(f"{judging(results)}\n\n{before_after}")
+    sys.stdout.flush()
