@@ -88,9 +88,7 @@ def problems(cfg: DictConfig) -> list[str]:
         content = plain(cfg)
     except OmegaConfBaseException as error:
         return [str(error).splitlines()[0]]
-    found = _of_settings(content)
-    for path, node in nodes(content):
-        found += _of_node(path, node)
+    found = _of_settings(content) + [line for path, node in nodes(content) for line in _of_node(path, node)]
     return found or _of_lr(cfg, content) or of_combinations(content, instantiate) + _of_sweep(content)
 
 

@@ -1,9 +1,16 @@
-"""Folders of data sets, runs and sweeps; the latter are made when Hydra resolves their names."""
+"""Folders of the config, of data sets, runs and sweeps; the latter are made when Hydra resolves their names."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+
+def conf_folder() -> Path:
+    """The folder conf/: the repository's where there is one (editable install), else the copy inside the package."""
+    here = Path(__file__).resolve()
+    repository = here.parents[2] / "conf"
+    return repository if (repository / "config.yaml").is_file() else here.parent / "conf"
 
 
 def datasets_folder() -> str:

@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from geoloc.console import choose, level_of
 from geoloc.errors import CheckFailedError, InputError
-from geoloc.folders import datasets_folder, made, new_folder, new_job
+from geoloc.folders import conf_folder, datasets_folder, made, new_folder, new_job
 from geoloc.messages import one_line, say
 from geoloc.resume import lock_run, refuse_drift, resumed_arguments
 from geoloc.textfiles import write_whole
@@ -46,13 +46,6 @@ BESIDE_THE_POINT = (
     "Checkpoint directory .* exists",
     "The `srun` command is available",
 )
-
-
-def conf_folder() -> Path:
-    """The folder conf/: the repository's where there is one (editable install), else the copy inside the package."""
-    here = Path(__file__).resolve()
-    repository = here.parents[2] / "conf"
-    return repository if (repository / "config.yaml").is_file() else here.parent / "conf"
 
 
 # Cached by Hydra, so all processes and jobs of one command see the same folder.
