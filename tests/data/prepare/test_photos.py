@@ -132,7 +132,7 @@ def test_photos_without_a_position_are_counted_and_listed(tmp_path, capsys):
 def test_no_position_at_all(tmp_path, capsys):
     write_photo(tmp_path / "raw/a.jpg")
     assert prepare(tmp_path / "raw", tmp_path / "city") == 2
-    assert capsys.readouterr().err.endswith("\nerror: raw: no photo has a position; no GPS position: 1 (a.jpg)\n")
+    assert capsys.readouterr().err == "error: raw: no photo has a position; no GPS position: 1 (a.jpg)\n"
     assert not (tmp_path / "city").exists()
 
 
