@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from geoloc.data.demo_city import render_demo_city
-from geoloc.data.manifest import Part, is_manifest, read_split, splits_of
+from geoloc.data.manifest import Part, read_split
 from geoloc.data.progress import progress_bar
 from geoloc.data.protocols import BY_RADIUS, Protocol, grouped, listed
 from geoloc.data.readers import read_places, refuse_unfinished
@@ -217,17 +217,6 @@ def _domain(name: str, database: PlaceSet, queries: PlaceSet, protocol: Protocol
     if protocol.panoramas and 0 < alone < len(database):
         log.warning("%s: %d of %d database images have no panorama id; each counts as one", name, alone, len(database))
     return Domain(name, database, queries, protocol, part)
-
-
-def has_split(path: str | Path, split: str) -> bool:
-    """Whether a data set's folder, or a manifest, holds images of this split.
-
-    Raises:
-        InputError: The manifest cannot be read.
-    """
-    if is_manifest(path):
-        return split in splits_of(Path(path))
-    return (Path(path) / "images" / split).is_dir()
 
 
 def demo_city(

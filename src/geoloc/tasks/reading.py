@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from geoloc.data.domains import Domain, folder, has_split, metric_name, table
-from geoloc.data.manifest import is_manifest
+from geoloc.data.domains import Domain, folder, metric_name, table
+from geoloc.data.manifest import has_split, is_manifest
 from geoloc.data.overlap import same_photo
 from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
