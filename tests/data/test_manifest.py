@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from mini import write_image
 
-from geoloc.data.domains import folder, has_split, table
-from geoloc.data.manifest import is_manifest, read_split, splits_of
+from geoloc.data.domains import folder, table
+from geoloc.data.manifest import has_split, is_manifest, read_split, splits_of
 from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
 

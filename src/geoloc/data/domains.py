@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from geoloc.data.demo_city import render_demo_city
-from geoloc.data.manifest import Part, is_manifest, read_split, splits_of
+from geoloc.data.manifest import Part, read_split
 from geoloc.data.progress import progress_bar
 from geoloc.data.protocols import BY_RADIUS, Protocol, grouped, listed
 from geoloc.data.readers import read_places, refuse_unfinished
@@ -72,6 +72,11 @@ class Domain:
         """Absolute paths of the database, then of the queries: the order of all descriptors of this domain."""
         return [side.path(row) for side in (self.database, self.queries) for row in range(len(side))]
 
+    def path(self, row: int) -> Path:
+        """One of `paths`."""
+        size = len(self.database)
+        return self.database.path(row) if row < size else self.queries.path(row - size)
+
     def within(self, radius: float) -> Neighbours:
         """Database rows within `radius` metres of each query, in whatever group."""
         return positives_within(self.queries.xy, self.database.xy, radius)
@@ -94,6 +99,12 @@ class Domain:
         """Group -> (n,) int64 database rows, ascending; one group of all where the protocol knows none."""
         assert self.database.groups is not None
         return {str(group): np.flatnonzero(self.database.groups == group) for group in np.unique(self.database.groups)}
+
+    def smallest_group(self) -> tuple[str, int, bool]:
+        """The group with the fewest database images, how many it has, and whether another one has more."""
+        sizes = {group: len(rows) for group, rows in self.groups().items()}
+        group = min(sizes, key=lambda name: sizes[name])
+        return group, sizes[group], max(sizes.values()) > sizes[group]
 
     def fingerprint(self) -> str:
         """Changes with any name, order, position or file size."""
@@ -206,17 +217,6 @@ def _domain(name: str, database: PlaceSet, queries: PlaceSet, protocol: Protocol
     if protocol.panoramas and 0 < alone < len(database):
         log.warning("%s: %d of %d database images have no panorama id; each counts as one", name, alone, len(database))
     return Domain(name, database, queries, protocol, part)
-
-
-def has_split(path: str | Path, split: str) -> bool:
-    """Whether a data set's folder, or a manifest, holds images of this split.
-
-    Raises:
-        InputError: The manifest cannot be read.
-    """
-    if is_manifest(path):
-        return split in splits_of(Path(path))
-    return (Path(path) / "images" / split).is_dir()
 
 
 def demo_city(

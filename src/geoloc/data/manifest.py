@@ -53,6 +53,17 @@ def splits_of(manifest: Path) -> set[str]:
     return {row["split"] for row in _assigned(manifest, read_rows(manifest, ("side",))[0])}
 
 
+def has_split(path: str | Path, split: str) -> bool:
+    """Whether a data set's folder, or a manifest, holds images of this split.
+
+    Raises:
+        InputError: The manifest cannot be read.
+    """
+    if is_manifest(path):
+        return split in splits_of(Path(path))
+    return (Path(path) / "images" / split).is_dir()
+
+
 def read_split(manifest: Path, split: str, coordinates: Literal["utm", "local"]) -> tuple[PlaceSet, PlaceSet]:
     """Read one split.
 

@@ -11,7 +11,6 @@ import csv
 import logging
 import math
 import posixpath
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from geoloc.data.conditions import of_cell, of_note
-from geoloc.data.zones import zone_name
+from geoloc.data.zones import split_zone, zone_name
 from geoloc.earth import from_latlon
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
@@ -213,8 +212,8 @@ def _condition(row: Row) -> str:
 
 def _zone(row: Row, north: float | None = None) -> str:
     """The zone in the column `zone`; empty if it says none."""
-    found = re.fullmatch(r"(\d{1,2})([C-HJ-NP-Xc-hj-np-x]?)", row.get("zone").strip())
-    return zone_name(found[1], found[2], north) if found else ""
+    parts = split_zone(row.get("zone").strip().upper())
+    return zone_name(*parts, north) if parts else ""
 
 
 def shot_name(pano: str, time: str) -> str:

@@ -5,6 +5,17 @@ from __future__ import annotations
 import re
 
 
+def split_zone(text: str) -> tuple[str, str] | None:
+    """Number and band letter of a zone as it is written in one word; None of what is no zone.
+
+    Example:
+        >>> split_zone("17T"), split_zone("7"), split_zone("17I")
+        (('17', 'T'), ('7', ''), None)
+    """
+    found = re.fullmatch(r"(\d{1,2})([C-HJ-NP-X]?)", text)
+    return (found[1], found[2]) if found else None
+
+
 def zone_name(number: str, band: str, north: float | None = None) -> str:
     """How `PlaceSet` calls a UTM zone; empty if the number says none.
 

@@ -18,8 +18,8 @@ from geoloc.data.augment.tuples import Augment
 from geoloc.data.check.facts import facts_of
 from geoloc.data.check.subject import Finding, Subject, number
 from geoloc.data.check.whole import Plan, findings_of, scan_kept, subjects_of
-from geoloc.data.domains import has_split
 from geoloc.data.images import read_image
+from geoloc.data.manifest import has_split
 from geoloc.data.progress import progress_bar
 from geoloc.errors import CheckFailedError, InputError
 from geoloc.lit.datamodule import clamp_workers

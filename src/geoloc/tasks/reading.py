@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from geoloc.data.domains import Domain, folder, has_split, metric_name, table
-from geoloc.data.manifest import is_manifest
+from geoloc.data.domains import Domain, folder, metric_name, table
+from geoloc.data.manifest import has_split, is_manifest
 from geoloc.data.overlap import same_photo
 from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
@@ -166,16 +166,15 @@ def check_depth(domain: Domain, recall_values: list[int]) -> None:
     Raises:
         InputError: A group is smaller than a recall value, and than other groups.
     """
-    sizes = {group: len(rows) for group, rows in domain.groups().items()}
-    smallest = min(sizes, key=lambda group: sizes[group])
-    beyond = [n for n in recall_values if n > sizes[smallest]]
-    if beyond and len(set(sizes.values())) > 1:
+    group, size, uneven = domain.smallest_group()
+    beyond = [n for n in recall_values if n > size]
+    if beyond and uneven:
         raise InputError(
-            f"{domain.name}: R@{beyond[0]} is asked for, and the group {smallest} has only {sizes[smallest]} database"
+            f"{domain.name}: R@{beyond[0]} is asked for, and the group {group} has only {size} database"
             " images; set recall_values to at most that, or leave the group out"
         )
     if beyond:
-        log.warning("%s: R@%d counts all %d database images", domain.name, beyond[0], sizes[smallest])
+        log.warning("%s: R@%d counts all %d database images", domain.name, beyond[0], size)
     if domain.protocol.panoramas:
         assert domain.database.panos is not None
         number = len(sizes_of(domain.database.panos))

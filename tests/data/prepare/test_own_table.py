@@ -154,6 +154,7 @@ def test_several_zones(tmp_path):
         ),
         ("path,east,north,zone", ["a.jpg,500000,4000000,17I"], [], "'17I' is no UTM zone such as 17T"),
         ("path,east,north,zone", ["a.jpg,500000,4000000,61T"], [], "'61T' is no UTM zone such as 17T"),
+        ("path,east,north,zone", ["a.jpg,500000,4000000,017T"], [], "'017T' is no UTM zone such as 17T"),
         ("path,east,north,zone", ["a.jpg,4000000,500000,17T"], [], "lies outside UTM: the easting comes first"),
         (
             "path,east,north,zone",

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from geoloc.data.check.of_places import spacing
-from geoloc.data.check.subject import SIDES, Subject
+from geoloc.data.check.subject import Subject
 from geoloc.data.conditions import by_brightness
+from geoloc.places import SIDES
 
 # Upper ends of the bars; the last bar has none.
 POSITIVES = (0, 1, 2, 4, 9, 19, 49, 99)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from geoloc.data.check.alike import AT_MOST, Alike, distance
-from geoloc.data.check.subject import SIDES, Finding, Subject, pairs_of
+from geoloc.data.check.subject import Finding, Subject, pairs_of
+from geoloc.places import SIDES
 
 LOOK = f"hashes of what they show differ in at most {AT_MOST} of 63 bits"
 
@@ -69,15 +70,13 @@ def _far_from_queries(subject: Subject) -> Iterator[Finding]:
     found = np.flatnonzero(asked.readable & np.isin(asked.contents, searched.contents))
     found = np.setdiff1d(found, near)
     if len(found):
-        order = np.argsort(searched.contents, kind="stable")
-        twins = order[np.searchsorted(searched.contents[order], asked.contents[found])]
         yield Finding(
             False,
             subject.where,
             f"{len(found)} of {len(places)} queries are in the database too (same bytes), but"
             f" farther than {subject.radius:g} m away",
             "one of the two positions is wrong, or the picture has no content, and its match counts as an error",
-            pairs=pairs_of(places, found, database, twins),
+            pairs=pairs_of(places, found, database, searched.same_as(asked.contents[found])),
         )
 
 

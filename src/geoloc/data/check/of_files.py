@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from geoloc.data.check.subject import SHOWN, SIDES, Finding, Subject, number
+from geoloc.data.check.subject import SHOWN, Finding, Subject, number
 from geoloc.data.conditions import by_brightness
+from geoloc.places import SIDES
 
 OTHERWISE = 0.2  # share of photos whose light may contradict what is said of them; see `by_brightness` for its errors
 ASPECT = 0.02  # sizes whose ratio of sides differs by less have the same shape

@@ -87,17 +87,15 @@ def _negatives(subject: Subject, radius: float, wanted: int) -> Iterator[Finding
 
 
 def _depth(subject: Subject, recall_values: Sequence[int]) -> Iterator[Finding]:
-    sizes = {group: len(rows) for group, rows in subject.domain.groups().items()}
-    smallest = min(sizes, key=lambda group: sizes[group])
-    beyond = [n for n in recall_values if n > sizes[smallest]]
+    group, size, uneven = subject.domain.smallest_group()
+    beyond = [n for n in recall_values if n > size]
     if not beyond:
         return
-    what = f"R@{beyond[0]} is asked for, and there are only {sizes[smallest]} database images"
-    uneven = len(set(sizes.values())) > 1
+    what = f"R@{beyond[0]} is asked for, and there are only {size} database images"
     yield Finding(
         uneven,
         subject.where,
-        f"{what} in the group {smallest}" if uneven else what,
+        f"{what} in the group {group}" if uneven else what,
         "set recall_values to at most that" + (", or leave the group out" if uneven else "; beyond, all count"),
     )
 

@@ -10,10 +10,10 @@ from scipy.spatial import cKDTree
 
 from geoloc.data.check.alike import Alike
 from geoloc.data.check.of_copies import LOOK
-from geoloc.data.check.subject import SHOWN, SIDES, Finding, Subject, number
+from geoloc.data.check.subject import SHOWN, Finding, Subject, number, pairs_of
 from geoloc.data.domains import Domain
 from geoloc.earth import earth_centred, on_surface, to_latlon
-from geoloc.places import PlaceSet, one_zone
+from geoloc.places import SIDES, PlaceSet, one_zone
 
 SHARED_GROUND = 0.1  # share of queries that may lie beside train images; splits that are cut along a line have a few
 
@@ -46,14 +46,13 @@ def _files(first: Subject, second: Subject, spoils: bool) -> Iterator[Finding]:
         f"{number(len(found), 'image')} ({queries} of {len(second.domain) - size} queries,"
         f" {len(found) - queries} of {size} in the database) are in {first.where} too (same bytes)"
     )
-    order = np.argsort(first.photos.contents, kind="stable")
-    twins = order[np.searchsorted(first.photos.contents[order], second.photos.contents[found])]
+    twins = first.photos.same_as(second.photos.contents[found])
     remedy = (
         "take them out of one of the two: recall on photos that were trained on says little about new ones"
         if spoils
         else "the checkpoint is chosen on what it is then judged by; other val data would be more honest"
     )
-    yield Finding(spoils, second.where, what, remedy, pairs=_shown(first, twins, second, found))
+    yield Finding(spoils, second.where, what, remedy, pairs=pairs_of(first.domain, twins, second.domain, found))
 
 
 def _looks(first: Subject, second: Subject, alike: Alike) -> Iterator[Finding]:
@@ -70,14 +69,8 @@ def _looks(first: Subject, second: Subject, alike: Alike) -> Iterator[Finding]:
                 second.where,
                 f"{len(found)} of {len(places)} images of the {side} look like one of {first.where} ({LOOK})",
                 "look at the pairs: if they are one photo in two encodings, take it out of one of the two",
-                pairs=_shown(first, partners[found] - first.first, second, rows[found] - second.first),
+                pairs=pairs_of(first.domain, partners[found] - first.first, second.domain, rows[found] - second.first),
             )
-
-
-def _shown(first: Subject, rows: np.ndarray, second: Subject, others: np.ndarray) -> tuple[tuple[Path, Path], ...]:
-    ours, theirs = first.domain.paths(), second.domain.paths()
-    pairs = zip(rows[:SHOWN].tolist(), others[:SHOWN].tolist(), strict=True)
-    return tuple((ours[row], theirs[other]) for row, other in pairs)
 
 
 def _ground(train: Subject, judged: Subject) -> Iterator[Finding]:

@@ -65,6 +65,11 @@ class Photos:
         """(N,) bool."""
         return self.contents >= 0
 
+    def same_as(self, contents: np.ndarray) -> np.ndarray:
+        """(n,) int64 row of the first of these photos that has each of (n,) `contents`, all of which must be there."""
+        order = np.argsort(self.contents, kind="stable")
+        return order[np.searchsorted(self.contents[order], contents)]
+
     def select(self, rows: np.ndarray | slice) -> Photos:
         """The photos of `rows`, in that order."""
         return Photos(*(getattr(self, field.name)[rows] for field in fields(self)))

@@ -15,7 +15,6 @@ from geoloc.data.domains import Domain
 from geoloc.places import Neighbours, PlaceSet
 
 SHOWN = 50  # examples that a finding keeps
-SIDES = ("database", "queries")
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,15 @@ def merged(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(whole, key=lambda finding: not finding.spoils)
 
 
-def pairs_of(first: PlaceSet, rows: np.ndarray, second: PlaceSet, others: np.ndarray) -> tuple[tuple[Path, Path], ...]:
+def pairs_of(
+    first: PlaceSet | Domain, rows: np.ndarray, second: PlaceSet | Domain, others: np.ndarray
+) -> tuple[tuple[Path, Path], ...]:
     """Files of the first `SHOWN` pairs of rows, without a pair in its other order.
 
     Args:
-        first: One set.
+        first: One set, or a domain, whose rows are those of its `paths`.
         rows: (P,) int64 rows of it.
-        second: Another set, or the same.
+        second: Another one, or the same.
         others: (P,) int64 rows of that.
     """
     pairs: dict[frozenset[Path], tuple[Path, Path]] = {}

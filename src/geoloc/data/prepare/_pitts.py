@@ -14,9 +14,9 @@ import numpy as np
 from geoloc.data.prepare._dbstruct import find_structs, first_root, read_struct
 from geoloc.data.prepare.plan import Photo, Plan
 from geoloc.errors import InputError
+from geoloc.places import SPLITS
 
 ZONE = "17T"
-SPLITS = ("train", "val", "test")
 DATABASE = ("", "images")
 QUERIES = ("queries_real", "queries")
 VIEW = re.compile(r"(?P<pano>\d+)_(?P<note>pitch(?P<pitch>\d+)_yaw(?P<yaw>\d+))\.jpg")

@@ -58,11 +58,11 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sets = parser.add_subparsers(dest="set", metavar="SET", required=True, help="one of the sets below")
-    for name in known if not arguments or arguments[0] not in known else [arguments[0]]:
-        _add(sets, name)
     if not arguments:
         parser.print_help()
         return 0
+    for name in [arguments[0]] if arguments[0] in known else known:
+        _add(sets, name)
     given = parser.parse_args(arguments)
     module = import_module(f"geoloc.data.prepare.{given.set}")
     try:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import utm
 
+from geoloc.data.zones import split_zone
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -120,10 +122,10 @@ def relative_path(photo: Photo) -> str:
 
 def _split_zone(zone: str) -> tuple[str, str]:
     """("17", "T") of "17T"; empty texts of an empty one."""
-    found = re.fullmatch(r"(\d{1,2})([C-HJ-NP-X]?)", zone)
-    if zone and not found:
+    parts = split_zone(zone)
+    if zone and not parts:
         raise ValueError(f"{zone!r} is no UTM zone such as 17T")
-    return (f"{int(found[1]):02d}", found[2]) if found else ("", "")
+    return (f"{int(parts[0]):02d}", parts[1]) if parts else ("", "")
 
 
 def _text(text: str) -> str:

@@ -9,10 +9,9 @@ import utm
 
 from geoloc import earth
 from geoloc.data.prepare.plan import Photo
-from geoloc.data.zones import zone_name
+from geoloc.data.zones import split_zone, zone_name
 
 SOUTHERNMOST, NORTHERNMOST = -80.0, 84.0  # degrees of latitude between which UTM is defined
-LETTERS = "CDEFGHJKLMNPQRSTUVWX"  # of the bands of UTM
 
 
 def check(lat: float, lon: float) -> None:
@@ -56,5 +55,5 @@ def in_one_frame(photos: Sequence[Photo]) -> np.ndarray:
         Both as names will say them, to 0.01 m, so that what is near a photo now is near it when the set is read.
     """
     xy = np.array([(photo.east, photo.north) for photo in photos], dtype=np.float64).round(2)
-    zones = np.array([zone_name(photo.zone.rstrip(LETTERS), photo.zone.lstrip("0123456789")) for photo in photos])
+    zones = np.array([zone_name(*(split_zone(photo.zone) or ("", ""))) for photo in photos])
     return xy if len(set(zones.tolist())) == 1 else earth.in_one_frame(xy, zones)

@@ -26,6 +26,7 @@ from geoloc.data.prepare.sharing import Sharing
 from geoloc.data.prepare.shots import Dropped, Shot
 from geoloc.data.prepare.times import field, parse_time
 from geoloc.data.tables import read_rows
+from geoloc.data.zones import split_zone, zone_name
 from geoloc.errors import InputError
 from geoloc.places import EASTING, NORTHING, SIDES, SPLITS
 
@@ -137,8 +138,7 @@ def _position(row: dict[str, str], keys: tuple[str, str]) -> tuple[float, float,
     if first == second == 0:
         raise NoPosition("position 0, 0")
     zone = row.get("zone", "").strip().upper()
-    found = re.fullmatch(r"0?(\d{1,2})([C-HJ-NP-X]?)", zone)
-    if zone and not (found and 1 <= int(found[1]) <= 60):
+    if zone and not zone_name(*(split_zone(zone) or ("", ""))):
         raise ValueError(f"{zone!r} is no UTM zone such as 17T")
     if zone and not (EASTING[0] <= first <= EASTING[1] and NORTHING[0] <= second <= NORTHING[1]):
         raise ValueError(f"({first:g}, {second:g}) lies outside UTM: the easting comes first, both in metres")
