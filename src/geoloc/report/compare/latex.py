@@ -1,4 +1,4 @@
-r"""compare.tex: the table of a comparison for a paper; it needs \usepackage{booktabs} and nothing else."""
+"""compare.tex: the table of a comparison for a paper; it needs the LaTeX package booktabs and nothing else."""
 
 from __future__ import annotations
 
