@@ -19,8 +19,8 @@ import yaml
 
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
-from geoloc.report.study import write_study
-from geoloc.report.sweep import SweepJob, read_jobs
+from geoloc.report.sweep.jobs import SweepJob, read_jobs
+from geoloc.report.sweep.study import write_study
 
 
 def judged(sweep: Path, data: Path) -> dict[str, SweepJob]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from geoloc.report.figures import strip
-from geoloc.report.ranked import read_ranked
+from geoloc.report.paper.ranked import read_ranked
 
 
 def main(run: str, domain: str, out: str, *rows: str) -> None:

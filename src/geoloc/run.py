@@ -117,7 +117,7 @@ def _refuse(found: list[str]) -> None:
 def _update_leaderboard(folder: Path) -> None:
     """Bring leaderboard and study of the sweep that the job belongs to up to date; nothing to do for a single run."""
     if HydraConfig.get().mode == RunMode.MULTIRUN or (folder.parent / "leaderboard.csv").is_file():
-        from geoloc.report.sweep_files import write_sweep_files
+        from geoloc.report.sweep.files import write_sweep_files
 
         try:
             write_sweep_files(folder.parent)

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from geoloc.report.leaderboard import rank, write_leaderboard
-from geoloc.report.leaderboard_page import write_leaderboard_page
-from geoloc.report.sweep import read_jobs
-from geoloc.report.sweep_charts import axis_of, parallel, scatters
-from geoloc.report.sweep_files import write_sweep_files
+from geoloc.report.sweep.charts import axis_of, parallel, scatters
+from geoloc.report.sweep.files import write_sweep_files
+from geoloc.report.sweep.jobs import read_jobs
+from geoloc.report.sweep.leaderboard import rank, write_leaderboard
+from geoloc.report.sweep.page import write_leaderboard_page
 
 
 def write_job(sweep, number, typed, day=None, night=None, *, radius=25.0, val=(), **results):

@@ -12,14 +12,14 @@ from PIL import Image
 from geoloc.earth import earth_centred
 from geoloc.errors import InputError
 from geoloc.evaluate.recall import score
-from geoloc.report.chosen import by_name, choose, kinds_of
-from geoloc.report.figure_curves import curve_of, recall_at_n, recall_by_distance
-from geoloc.report.figure_map import MOST, areas_of, bar_length, draw_map
-from geoloc.report.figure_strips import Strip, strips
-from geoloc.report.figure_training import read_history, training
-from geoloc.report.paper import COLOURS, QUERY, RIGHT, WRONG, look, new_figure, save
-from geoloc.report.ranked import Ranked, read_ranked
-from geoloc.report.recall_tables import latex, markdown
+from geoloc.report.paper.chosen import by_name, choose, kinds_of
+from geoloc.report.paper.curves import curve_of, recall_at_n, recall_by_distance
+from geoloc.report.paper.maps import MOST, areas_of, bar_length, draw_map
+from geoloc.report.paper.ranked import Ranked, read_ranked
+from geoloc.report.paper.strips import Strip, strips
+from geoloc.report.paper.style import COLOURS, QUERY, RIGHT, WRONG, look, new_figure, save
+from geoloc.report.paper.tables import latex, markdown
+from geoloc.report.paper.training import read_history, training
 
 
 def ranked(correct, distances=None, database=None, queries=None):

@@ -11,9 +11,9 @@ from geoloc.data.domains import folder
 from geoloc.errors import InputError
 from geoloc.predictions import Predictions
 from geoloc.report.figures import QUERY, RIGHT, WRONG, strip
-from geoloc.report.leaderboard import write_leaderboard
 from geoloc.report.page import write_page
 from geoloc.report.predictions import read_predictions, write_predictions
+from geoloc.report.sweep.leaderboard import write_leaderboard
 
 
 def test_predictions_by_hand(mini_city, tmp_path):

@@ -7,7 +7,7 @@ import math
 import pytest
 import yaml
 
-from geoloc.report.study import write_study
+from geoloc.report.sweep.study import write_study
 
 T1 = math.tan(math.pi * 0.475)  # 1 degree of freedom
 T2 = 0.95 * math.sqrt(2 / (4 * 0.975 * 0.025))  # 2

@@ -16,17 +16,17 @@ from matplotlib.figure import Figure
 
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
-from geoloc.report import captions
-from geoloc.report.chosen import by_name, choose, kinds_of
-from geoloc.report.figure_curves import curve_of, recall_at_n, recall_by_distance
-from geoloc.report.figure_map import MOST, areas_of, draw_map
-from geoloc.report.figure_strips import Strip, strips
-from geoloc.report.figure_training import read_history, training
 from geoloc.report.page import write_page
-from geoloc.report.paper import length, save
+from geoloc.report.paper import captions
+from geoloc.report.paper.chosen import by_name, choose, kinds_of
+from geoloc.report.paper.curves import curve_of, recall_at_n, recall_by_distance
+from geoloc.report.paper.maps import MOST, areas_of, draw_map
+from geoloc.report.paper.ranked import Ranked, read_ranked
+from geoloc.report.paper.strips import Strip, strips
+from geoloc.report.paper.style import length, save
+from geoloc.report.paper.tables import latex, markdown
+from geoloc.report.paper.training import read_history, training
 from geoloc.report.predictions import read_predictions
-from geoloc.report.ranked import Ranked, read_ranked
-from geoloc.report.recall_tables import latex, markdown
 from geoloc.tasks.job import Job, refuse_idle
 from geoloc.tasks.results import write_status
 from geoloc.tasks.saved import SavedRun, open_run

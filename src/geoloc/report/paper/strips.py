@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from geoloc.data.images import read_image
-from geoloc.report.paper import QUERY, RIGHT, WRONG, new_figure, style
+from geoloc.report.paper.style import QUERY, RIGHT, WRONG, new_figure, style
 
 GAP, AFTER_QUERY, LABEL, HEAD, EDGE = 0.05, 0.14, 0.15, 0.15, 0.02  # inches
 FRAME = 1.4  # points

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from geoloc.evaluate.rules import told
-from geoloc.report.chosen import TOLD
-from geoloc.report.figure_map import Area
+from geoloc.report.paper.chosen import TOLD
+from geoloc.report.paper.maps import Area
 
 Domains = Mapping[str, Mapping[str, Any]]  # as results.json has them
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from geoloc.report.leaderboard import write_leaderboard
-from geoloc.report.leaderboard_page import write_leaderboard_page
-from geoloc.report.study import write_study
+from geoloc.report.sweep.leaderboard import write_leaderboard
+from geoloc.report.sweep.page import write_leaderboard_page
+from geoloc.report.sweep.study import write_study
 
 log = logging.getLogger(__name__)
 PATIENCE = 60.0  # seconds to wait for other jobs that write the same files

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from geoloc.report.leaderboard import Entry, rank
-from geoloc.report.sweep import NO_RESULTS, SweepJob, configured, read_jobs
-from geoloc.report.sweep_charts import parallel, scatters
+from geoloc.report.sweep.charts import parallel, scatters
+from geoloc.report.sweep.jobs import NO_RESULTS, SweepJob, configured, read_jobs
+from geoloc.report.sweep.leaderboard import Entry, rank
 from geoloc.textfiles import write_whole
 
 SHOWN = (1, 5)  # recalls in the table; leaderboard.csv has all

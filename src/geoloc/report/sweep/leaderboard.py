@@ -11,7 +11,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from geoloc.report.sweep import NO_RESULTS, SweepJob, read_jobs
+from geoloc.report.sweep.jobs import NO_RESULTS, SweepJob, read_jobs
 from geoloc.textfiles import write_whole
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from geoloc.report.paper import look, new_figure, style
+from geoloc.report.paper.style import look, new_figure, style
 
 LOSS = "train/loss"
 Points = list[tuple[int, float]]

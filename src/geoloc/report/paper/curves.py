@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from geoloc.evaluate.recall import score
-from geoloc.report.paper import look, new_figure, style
-from geoloc.report.ranked import Ranked
+from geoloc.report.paper.ranked import Ranked
+from geoloc.report.paper.style import look, new_figure, style
 
 FEW = 30  # predictions up to which N has a linear axis
 ASPECT = 0.68  # height of the axes' figure by its width, without the legend

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from geoloc.evaluate.paired import Estimate, mean_interval, paired_difference
-from geoloc.report.sweep import SweepJob, configured, read_jobs
+from geoloc.report.sweep.jobs import SweepJob, configured, read_jobs
 from geoloc.textfiles import write_whole
 
 SHOWN = (1, 5)

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from geoloc.earth import from_above
-from geoloc.report.paper import FAINT, RIGHT, WRONG, new_figure, style
+from geoloc.report.paper.style import FAINT, RIGHT, WRONG, new_figure, style
 
 GAPS = (500.0, 1000.0, 2000.0, 5000.0, 10_000.0)  # metres between two areas; the first that makes few enough
 MOST = 9  # panels

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from geoloc.errors import InputError
-from geoloc.report.ranked import Ranked
+from geoloc.report.paper.ranked import Ranked
 
 # What a query is to a reader, in the order of the rows of a figure.
 KINDS = ("right", "helped", "hurt", "wrong")

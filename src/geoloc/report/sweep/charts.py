@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from geoloc.report.leaderboard import Board, Entry
+from geoloc.report.sweep.leaderboard import Board, Entry
 
 HEIGHT, TOP, SIDE = 230, 34, 90  # pixels of the parallel coordinates: of an axis, above, beside
 WIDE, NARROW, BROAD = 820, 120, 260  # pixels: all axes together, two axes at least and at most apart
