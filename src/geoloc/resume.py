@@ -33,6 +33,9 @@ MAY_CHANGE = (
 )
 
 
+DESCRIBING = ("test", "describe")  # tasks that go on from the descriptors which they have left
+
+
 def resumed_arguments(arguments: list[str]) -> list[str]:
     """Arguments of a resumed run: what the interrupted run was given, then what is typed now, in the same folder.
 
@@ -69,9 +72,10 @@ def _given_before(folder: Path, resumed: int) -> list[str]:
 def _check_folder(folder: Path) -> None:
     if not (folder / ".hydra" / "overrides.yaml").is_file():
         raise InputError(f"resume={folder}: not the folder of a run (it has no .hydra/overrides.yaml)")
-    if not (folder / "checkpoints" / "last.ckpt").is_file():
+    results = read_json(folder / "results.json")
+    if results.get("task") not in DESCRIBING and not (folder / "checkpoints" / "last.ckpt").is_file():
         raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
-    if read_json(folder / "results.json").get("status") == "finished":
+    if results.get("status") == "finished":
         raise InputError(f"resume={folder}: that run has finished; start a new one from checkpoint={folder}")
 
 

@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import os
-import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -27,7 +26,7 @@ from geoloc.console import choose, level_of
 from geoloc.errors import CheckFailedError, InputError
 from geoloc.folders import conf_folder, datasets_folder, made, new_folder, new_job
 from geoloc.messages import one_line, say
-from geoloc.resume import lock_run, refuse_drift, resumed_arguments
+from geoloc.resume import DESCRIBING, lock_run, refuse_drift, resumed_arguments
 from geoloc.textfiles import write_whole
 
 if TYPE_CHECKING:
@@ -175,6 +174,7 @@ def _do(job: Job) -> float | None:
 def _note_failure(job: Job, error: BaseException) -> None:
     """Log the failure and leave it in results.json; whatever was written before stays."""
     from geoloc.data.progress import clear
+    from geoloc.lit.store import tidy
     from geoloc.tasks.results import write_status
 
     clear()
@@ -185,15 +185,20 @@ def _note_failure(job: Job, error: BaseException) -> None:
     elif isinstance(error, CheckFailedError):
         log.error("%s", error)
     elif interrupted:
-        resumable = job.cfg["task"] == "train" and (job.folder / "checkpoints" / "last.ckpt").is_file()
-        log.error("interrupted%s", f"; continue with resume={job.folder}" if resumable else "")
+        log.error("interrupted%s", f"; continue with resume={job.folder}" if _resumable(job) else "")
     else:
         log.error("%s: %s (traceback in %s)", type(error).__name__, one_line(error), job.folder / "debug.log")
     log.debug("traceback", exc_info=error)
     error.geoloc_logged = True  # type: ignore[attr-defined]
     if not job.cfg["keep_descriptors"]:
-        shutil.rmtree(job.folder / "descriptors", ignore_errors=True)
+        tidy(job.folder / "descriptors")
     write_status(job, "interrupted" if interrupted else "failed", error=f"{type(error).__name__}: {one_line(error)}")
+
+
+def _resumable(job: Job) -> bool:
+    """Whether something is there to go on from: a checkpoint, or descriptors of a test."""
+    trained = job.cfg["task"] == "train" and (job.folder / "checkpoints" / "last.ckpt").is_file()
+    return trained or job.cfg["task"] in DESCRIBING
 
 
 def _exit_code(error: BaseException) -> int:

@@ -49,6 +49,7 @@ class Crops(Dataset):
         size: (height, width) in pixels.
         count: V.
         crops: ((3, H, W) uint8 photo, size) -> (V, 3, h, w) uint8; shapes may differ from photo to photo.
+        photos: Those to serve, in this order, counted through the database and then the queries; None: all.
     """
 
     def __init__(
@@ -57,22 +58,25 @@ class Crops(Dataset):
         size: tuple[int, int],
         count: int,
         crops: Callable[[torch.Tensor, tuple[int, int]], torch.Tensor],
+        photos: np.ndarray | None = None,
     ) -> None:
         self.paths = np.array([str(path) for path in domain.paths()])
         self.database_size = len(domain.database)
         self.size = size
         self.count = count
         self.crops = crops
+        self.photos = np.arange(len(self.paths)) if photos is None else photos
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """((n, 3, h, w) uint8 crops, (n,) int64 rows) of a photo; n is 1 for an image of the database."""
-        photo = to_tensor(read_image(self.paths[index]))
-        query = index - self.database_size
+        number = int(self.photos[index])
+        photo = to_tensor(read_image(self.paths[number]))
+        query = number - self.database_size
         if query < 0:
-            return resize(photo, self.size)[None], torch.tensor([index])
+            return resize(photo, self.size)[None], torch.tensor([number])
         first = self.database_size + query * self.count
         return self.crops(photo, self.size), torch.arange(first, first + self.count)
 

@@ -53,6 +53,7 @@ class PlaceDataModule(LightningDataModule):
 
     Attributes:
         tested: Domains that a test is of, "test" or "val".
+        left: Name of a tested domain -> (n,) int64 photos that are to be described; all of those that are not in it.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class PlaceDataModule(LightningDataModule):
         self.seed = seed
         self.view = view or HardResize()
         self.tested: Literal["test", "val"] = "test"
+        self.left: dict[str, np.ndarray] = {}
         self.train_domain = train
         if train is not None:
             self.truth = train_truth(train, *radii)
@@ -99,7 +101,7 @@ class PlaceDataModule(LightningDataModule):
         """One loader a test domain: database, then queries as the view shows them; see `Crops` and `by_shape`."""
         return [
             DataLoader(
-                Crops(domain, self.image_size, self.view.count, self.view.crops),
+                Crops(domain, self.image_size, self.view.count, self.view.crops, self.left.get(domain.name)),
                 self.infer_batch_size,
                 num_workers=self.workers,
                 collate_fn=partial(by_shape, at_most=self.infer_batch_size),

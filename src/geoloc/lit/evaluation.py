@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +13,11 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from geoloc.data.conditions import by_brightness, measure
 from geoloc.data.domains import Domain
-from geoloc.data.progress import progress_bar
 from geoloc.evaluate.recall import hits_at_n, score
 from geoloc.index.index import Index
+from geoloc.lit.brightness import with_conditions
+from geoloc.lit.gather import gathered
 from geoloc.lit.metrics import RecallAtN
 from geoloc.lit.pace import tell
 from geoloc.lit.protocol import protocol_of
@@ -37,10 +37,11 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Open:
-    """A domain whose images are being described."""
+    """A domain whose images are being described; `left` of its rows were not when this began."""
 
     domain: Domain
     store: DescriptorStore
+    left: int = 0
     seconds: float = 0.0
 
 
@@ -56,9 +57,11 @@ class Evaluation:
         slices: Whence the conditions by which test domains are scored in slices: the "note" (or the table) that came
             with the photos, or besides the "brightness" of the photos where that says nothing; "none": no slices.
         steps: Post-processing of what is found on test domains.
+        dtype: In which descriptors lie on the disk, "float32" or "float16".
+        precision: In which test images are asked to be described; see `Describer`.
 
     Attributes:
-        model: Hash of the network; needed where an index is kept.
+        model: Hash of the network.
         tuned: What the steps chose on the val domains.
     """
 
@@ -71,6 +74,8 @@ class Evaluation:
         folder: Path,
         slices: Literal["note", "brightness", "none"] = "note",
         steps: Sequence[Step] = (),
+        dtype: str = "float32",
+        precision: str = "exact",
     ) -> None:
         self.index = index
         self.steps = list(steps)
@@ -81,7 +86,10 @@ class Evaluation:
         self.k = max(*recall_values, predictions)
         self.folder = folder
         self.slices = slices
+        self.dtype = dtype
+        self.precision = precision
         self.stage = ""
+        self.stamps: dict[str, dict[str, Any]] = {}
         self.view: View = HardResize()
         self.protocol: dict[str, Any] = {}
         self.open: list[_Open] = []
@@ -92,27 +100,54 @@ class Evaluation:
         self.trainer = trainer
         self.dim = dim
 
-    def start(self, stage: str, multiscale: MultiScale | None = None) -> None:
-        """Open a store for each domain, with a row for each database image and each crop of a query.
+    def plan(self, stage: str, multiscale: MultiScale | None = None) -> None:
+        """Say what is going to be described, before loaders are made: photos that a killed run has described are not.
 
         Args:
             stage: "val", "test", or "tune": the val domains as they would be tested, for the steps to be tuned on.
             multiscale: What the network is going to use.
         """
-        self.open = []
         self.stage = stage
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         self.view = HardResize() if stage == "val" else data.view
         check_view(self.view)
         self.protocol = protocol_of(data.image_size, self.view, multiscale)
+        domains = [] if stage == "val" else data.domains["val" if stage == "tune" else stage]
+        self.stamps = {domain.name: self._stamp(domain) for domain in domains}
+        data.left = {domain.name: self._left(domain) for domain in domains}
+
+    def _left(self, domain: Domain) -> np.ndarray:
+        """(n,) int64 photos of a domain, database first, that are still to be described; the last one always is."""
+        size, photos = len(domain.database), np.arange(len(domain))
+        written = DescriptorStore.written_rows(self._path(domain), self.stamps[domain.name])
+        if written is None:
+            return photos
+        done = np.concatenate([written[:size], written[size:].reshape(-1, self.view.count).all(axis=1)])
+        done[-1] = False  # Lightning skips a stage that has nothing to load
+        log.info("%s: %d of %d photos are described already", domain.name, done.sum(), len(done))
+        return photos[~done]
+
+    def _path(self, domain: Domain) -> Path:
+        return self.folder / f"{domain.name}.npy"
+
+    def _stamp(self, domain: Domain) -> dict[str, Any]:
+        """What the rows of a domain's store are descriptors of."""
+        asked = {"precision": self.precision, "dtype": self.dtype}
+        return {"model": self.model, "domain": domain.fingerprint(), **asked, **self.protocol}
+
+    def start(self) -> None:
+        """Open a store for each domain, with a row for each database image and each crop of a query."""
+        self.open = []
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
         self.clock = time.perf_counter()
         # A sanity check or a development run sees a few images of a domain; such a part is never scored.
         if self.trainer.sanity_checking or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        for domain in data.domains["val" if stage == "tune" else stage]:
-            path = self.folder / f"{domain.name}.npy"
+        for domain in data.domains["val" if self.stage == "tune" else self.stage]:
             rows = len(domain.database) + self.view.count * len(domain.queries)
-            self.open.append(_Open(domain, DescriptorStore.shared(self.trainer.strategy, path, rows, self.dim)))
+            stamp = self.stamps.get(domain.name)
+            store = DescriptorStore.shared(self.trainer.strategy, self._path(domain), rows, self.dim, self.dtype, stamp)
+            self.open.append(_Open(domain, store, int((~store.written).sum())))
 
     def take(self, number: int, rows: torch.Tensor, descriptors: torch.Tensor) -> None:
         """Keep (B, D) descriptors of the (B,) rows of domain `number`."""
@@ -122,19 +157,21 @@ class Evaluation:
             self.open[number].seconds += now - self.clock
             self.clock = now
 
-    def finish(self, keep: bool, judged: bool = True) -> list[Result]:
+    def finish(self, keep: bool, extraction: dict[str, Any], judged: bool = True) -> list[Result]:
         """Search and score every open domain; the same on all processes.
 
         Args:
             keep: Leave the descriptors on disk.
+            extraction: Plain values that say how images were described.
             judged: False: nothing is searched, and there is no result.
         """
+        self.protocol["extraction"] = extraction
         self.trainer.strategy.barrier("geoloc evaluated")
         for item in self.open:
             item.store.check()
         results = [self._judge(item, keep) for item in self.open] if judged else []
         for number, item in enumerate(self.open):
-            tell(item.domain, len(item.store.vectors), item.seconds, results[number] if judged else None)
+            tell(item.domain, item.left, item.seconds, results[number] if judged else None)
         if self.stage == "tune":
             self.tuned = tune(self.steps, [self._case(*pair) for pair in zip(self.open, results, strict=True)])
         self.trainer.strategy.barrier("geoloc scored")
@@ -162,18 +199,19 @@ class Evaluation:
         result = Result(
             domain,
             positives,
-            self._gathered(found.final, queries),
+            gathered(self.trainer.strategy, found.final, queries),
             self._score(found.final, positives, own, radius),
             seconds | found.seconds,
-            raw=self._gathered(found.raw, queries) if steps else None,
+            raw=gathered(self.trainer.strategy, found.raw, queries) if steps else None,
             raw_scores=self._score(found.raw, positives, own, radius) if steps else None,
             index={} if found.quality is None else asdict(found.quality),
             protocol=self.protocol,
         )
         if self.stage != "test":
             return result
-        sliced = self.slices != "none"
-        return complete(self._conditions(result, own) if sliced else result, self.recall_values, sliced)
+        if self.slices == "brightness":
+            result = with_conditions(result, self.trainer.strategy, own)
+        return complete(result, self.recall_values, self.slices != "none")
 
     def _score(self, found: Predictions, positives: Neighbours, own: np.ndarray, radius: float) -> Scores:
         """Recalls over the queries of all processes, from the predictions of this one's."""
@@ -196,55 +234,3 @@ class Evaluation:
         vectors = one_each(self.view, descriptors.queries, own)
         known = evidence(domain, own, descriptors.database, vectors)
         return TuningCase(domain.name, result.predictions, known, result.positives)
-
-    def _conditions(self, result: Result, own: np.ndarray) -> Result:
-        """The result with conditions measured where they are unknown and wanted.
-
-        Args:
-            result: Of a domain.
-            own: (n,) int64 queries of this process.
-        """
-        conditions = result.domain.queries.conditions
-        assert conditions is not None
-        if self.slices != "brightness" or (conditions != "").all():
-            return result
-        start = time.perf_counter()
-        conditions = self._measure(result.domain, conditions, own)
-        queries = replace(result.domain.queries, conditions=conditions)
-        seconds = {**result.seconds, "brightness": time.perf_counter() - start}
-        return replace(result, domain=replace(result.domain, queries=queries), seconds=seconds)
-
-    def _measure(self, domain: Domain, conditions: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """(Q,) str conditions: those that are known, else by the photo's brightness; each process measures its own."""
-        unknown = own[conditions[own] == ""]
-        values = np.zeros(len(conditions), np.float32)
-        with progress_bar(f"{domain.name}: brightness", shown=self.trainer.is_global_zero) as advance:
-            values[unknown] = measure([domain.queries.path(int(row)) for row in unknown], advance)
-        values = self._gather(values[own, None], len(conditions))[:, 0]
-        measured = by_brightness(values)[conditions == ""].tolist()
-        log.info(
-            "%s: no note or table says the condition of %d of %d queries; by brightness %d are day and %d night",
-            domain.name,
-            len(measured),
-            len(conditions),
-            measured.count("day"),
-            measured.count("night"),
-        )
-        return np.where(conditions == "", by_brightness(values), conditions)
-
-    def _gathered(self, found: Predictions, queries: int) -> Predictions:
-        """The predictions of all processes."""
-        return Predictions(
-            self._gather(found.ids, queries), self._gather(found.distances, queries), found.database_size
-        )
-
-    def _gather(self, own: np.ndarray, queries: int) -> np.ndarray:
-        """(Q, k) values of all processes in the order of the queries; process r holds queries r, r + world, ..."""
-        world = self.trainer.world_size
-        if world == 1:
-            return own
-        padded = np.zeros((-(-queries // world), own.shape[1]), own.dtype)
-        padded[: len(own)] = own
-        tensor = torch.from_numpy(padded).to(self.trainer.strategy.root_device)
-        gathered = self.trainer.strategy.all_gather(tensor)  # (world, width, k)
-        return gathered.transpose(0, 1).flatten(0, 1)[:queries].cpu().numpy()

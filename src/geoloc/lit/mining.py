@@ -212,7 +212,8 @@ def _describe(trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path) ->
     store = DescriptorStore.shared(trainer.strategy, path, len(data.train_domain), module.net.out_dim)
     mine = rows[trainer.global_rank :: trainer.world_size]
     loader = data.photos(data.train_domain, mine)
-    device = module.device
+    device, describe = module.device, module.describer
+    describe.take(module.net)
     with (
         progress_bar("mining", shown=trainer.progress_bar_callback is not None, told=True) as advance,
         eval_mode(module.net),
@@ -221,7 +222,7 @@ def _describe(trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path) ->
     ):
         done = 0
         for images, batch_rows in loader:
-            store.write(batch_rows, module.net(images.to(device, non_blocking=True)))
+            store.write(batch_rows, describe(images.to(device, non_blocking=True)))
             done += len(images)
             advance(done, len(mine))
     trainer.strategy.barrier("geoloc described")

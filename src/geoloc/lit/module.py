@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from geoloc.checkpoints import KEY
 from geoloc.errors import InputError
+from geoloc.extraction.describer import Describer
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.names import metric_parts
 from geoloc.multiscale.scaling import MultiScale, at_scales
@@ -34,6 +35,7 @@ class PlaceModule(pl.LightningModule):
         keep_descriptors: Leave the descriptors of the test domains on disk.
         lr_factors: Part of the network -> times the optimizer's learning rate.
         multiscale: How test images are described at several scales; None: at one.
+        describer: How images are described while nothing is learned from them; None: by the network as it is.
 
     Attributes:
         judged: Whether a test searches and scores, or only describes.
@@ -52,6 +54,7 @@ class PlaceModule(pl.LightningModule):
         keep_descriptors: bool = False,
         lr_factors: Mapping[str, float] | None = None,
         multiscale: MultiScale | None = None,
+        describer: Describer | None = None,
     ) -> None:
         super().__init__()
         # Convolutions are faster with the channels of a pixel side by side: EfficientNet trains 1.4 times as fast.
@@ -64,6 +67,7 @@ class PlaceModule(pl.LightningModule):
         self.keep_descriptors = keep_descriptors
         self.lr_factors = dict(lr_factors or {})
         self.multiscale = multiscale
+        self.describer = describer or Describer("exact")
         self.judged = True
         self.results: dict[str, Result] = {}
         self.tuned_on: dict[str, Result] = {}
@@ -71,6 +75,10 @@ class PlaceModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Tell the evaluation whose images it gets."""
         self.evaluation.attach(self.trainer, self.net.out_dim)
+        if stage == "test":
+            self.evaluation.model = self.net.digest()
+            tuning = self.trainer.datamodule.tested == "val"  # type: ignore[attr-defined]
+            self.evaluation.plan("tune" if tuning else "test", self.multiscale)
 
     def on_fit_start(self) -> None:
         """Lightning leaves the modes as they are; `train` is what puts frozen layers into eval mode."""
@@ -111,14 +119,14 @@ class PlaceModule(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Open a store for each validation domain."""
-        self.evaluation.start("val")
+        self.describer.take(self.net)
+        self.evaluation.plan("val")
+        self.evaluation.start()
 
     def on_test_epoch_start(self) -> None:
         """Open a store for each test domain, or for each val domain while steps are tuned."""
-        if self.keep_descriptors:  # an index beside them says which network it is of
-            self.evaluation.model = self.net.digest()
-        tuning = self.trainer.datamodule.tested == "val"  # type: ignore[attr-defined]
-        self.evaluation.start("tune" if tuning else "test", self.multiscale)
+        self.describer.take(self.net)
+        self.evaluation.start()
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Describe ((B, 3, H, W) images, (B,) rows) of domain number `dataloader_idx`."""
@@ -131,7 +139,7 @@ class PlaceModule(pl.LightningModule):
 
     def _describe(self, groups: list[tuple[torch.Tensor, torch.Tensor]], number: int) -> None:
         for images, rows in groups:
-            self.evaluation.take(number, rows, self.net(images))
+            self.evaluation.take(number, rows, self.describer(images))
 
     def on_validation_epoch_end(self) -> None:
         """Log the recalls of every validation domain, and the mean that chooses the best checkpoint."""
@@ -144,12 +152,14 @@ class PlaceModule(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log the recalls of every test domain; `results` then holds all that is known of them."""
         if self.evaluation.stage == "tune":
-            self.tuned_on = {result.domain.name: result for result in self.evaluation.finish(keep=False)}
+            self.tuned_on = {
+                result.domain.name: result for result in self.evaluation.finish(False, self.describer.facts())
+            }
         else:
             self.results = {result.domain.name: result for result in self._finish("test", self.keep_descriptors)}
 
     def _finish(self, stage: str, keep: bool) -> list[Result]:
-        results = self.evaluation.finish(keep, self.judged or stage == "val")
+        results = self.evaluation.finish(keep, self.describer.facts(), self.judged or stage == "val")
         domains = metric_parts(result.domain.name for result in results)
         for result in results:
             name = domains[result.domain.name]

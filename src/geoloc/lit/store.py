@@ -1,18 +1,26 @@
-"""Descriptors of a domain in one memory-mapped file that all processes write their rows into."""
+"""Descriptors of a domain in one memory-mapped file that all processes write their rows into.
+
+A process that is killed leaves what it has written: rows go to the system's copy of the file at once, and a row's flag
+is set after its values. They are not made to survive a power cut.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning.strategies import Strategy
 
 from geoloc.errors import InputError
+from geoloc.textfiles import read_json, write_whole
 
 
-def _allocate(path: Path, dtype: type, shape: tuple[int, ...]) -> None:
+def _allocate(path: Path, dtype: np.typing.DTypeLike, shape: tuple[int, ...]) -> None:
     """Make a file of zeros that has all its space on the disk; where a mapped file has not, writing kills the process.
 
     Raises:
@@ -33,7 +41,7 @@ def _allocate(path: Path, dtype: type, shape: tuple[int, ...]) -> None:
 
 
 class DescriptorStore:
-    """(N, D) float32 array in a file, with one flag a row that says whether it is written.
+    """(N, D) array in a file, with one flag a row that says whether it is written.
 
     A row that two processes write (distributed samplers repeat samples to even out the shares) is written twice with
     the same values, so repeats do no harm; a row that nobody wrote stops the run. All processes must see the file.
@@ -43,18 +51,21 @@ class DescriptorStore:
         rows: N.
         dim: D.
         create: True in the process that makes the files, False in those that open them afterwards.
+        dtype: "float32" or "float16".
 
     Raises:
         FileNotFoundError: `create` is False and the file cannot be seen from here.
         InputError: The disk is too small.
     """
 
-    def __init__(self, path: Path, rows: int, dim: int, create: bool) -> None:
+    def __init__(self, path: Path, rows: int, dim: int, create: bool, dtype: str = "float32") -> None:
         self.path = path
         self.flags_path = path.with_suffix(".written.npy")
+        self.stamp_path = path.with_suffix(".stamp.json")
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _allocate(path, np.float32, (rows, dim))
+            self.stamp_path.unlink(missing_ok=True)
+            _allocate(path, dtype, (rows, dim))
             _allocate(self.flags_path, np.bool_, (rows,))
         elif not path.is_file():
             raise FileNotFoundError(f"{path}: not visible from this process; all processes need one common file system")
@@ -62,16 +73,47 @@ class DescriptorStore:
         self.written = np.lib.format.open_memmap(self.flags_path, "r+")
 
     @classmethod
-    def shared(cls, strategy: Strategy, path: Path, rows: int, dim: int) -> DescriptorStore:
-        """A fresh store, made by the first process and opened by the others."""
-        store = cls(path, rows, dim, create=True) if strategy.is_global_zero else None
+    def shared(
+        cls,
+        strategy: Strategy,
+        path: Path,
+        rows: int,
+        dim: int,
+        dtype: str = "float32",
+        stamp: Mapping[str, Any] | None = None,
+    ) -> DescriptorStore:
+        """A store, made by the first process and opened by the others.
+
+        Args:
+            strategy: Knows the processes.
+            path: Of the `.npy` file.
+            rows: N.
+            dim: D.
+            dtype: "float32" or "float16".
+            stamp: Plain values that say what each row is the descriptor of. Where a killed run has left a store of the
+                same stamp, it is gone on with. None: a fresh store.
+        """
+        store = None
+        if strategy.is_global_zero:
+            again = stamp is not None and cls.written_rows(path, stamp) is not None
+            store = cls(path, rows, dim, create=not again, dtype=dtype)
+            if stamp is not None:  # last of all: a store with a stamp is complete
+                write_whole(store.stamp_path, json.dumps(stamp))
         strategy.barrier("geoloc store made")
         return store or cls(path, rows, dim, create=False)
+
+    @staticmethod
+    def written_rows(path: Path, stamp: Mapping[str, Any]) -> np.ndarray | None:
+        """(N,) bool, which rows a killed run has written; None if it has left no store of this stamp."""
+        flags, found = path.with_suffix(".written.npy"), read_json(path.with_suffix(".stamp.json"))
+        if not (path.is_file() and flags.is_file() and found == json.loads(json.dumps(stamp))):
+            return None
+        return np.load(flags)
 
     def write(self, rows: torch.Tensor, descriptors: torch.Tensor) -> None:
         """Write (B, D) descriptors into the rows given by (B,) int64."""
         index = rows.cpu().numpy()
-        self.vectors[index] = descriptors.float().cpu().numpy()
+        self.vectors[index] = descriptors.float().cpu().numpy()  # rounded where the store is float16
         self.written[index] = True
 
     def check(self, rows: np.ndarray | None = None) -> None:
@@ -85,12 +127,22 @@ class DescriptorStore:
             raise RuntimeError(f"{self.path.name}: {missing} images have no descriptor; recall of a part means nothing")
 
     def finish(self) -> None:
-        """Keep the descriptors and delete the flags."""
+        """Keep the descriptors and delete the rest."""
+        self.stamp_path.unlink(missing_ok=True)
         self.flags_path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete the files."""
-        for path in (self.path, self.flags_path):
+        for path in (self.stamp_path, self.path, self.flags_path):
             path.unlink(missing_ok=True)
         if not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()
+
+
+def tidy(folder: Path) -> None:
+    """Delete the descriptors that a run has left and nothing can go on from: those without a stamp."""
+    for path in folder.glob("*"):
+        if not path.with_name(f"{path.name.split('.')[0]}.stamp.json").is_file():
+            path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -31,6 +31,10 @@ def protocol_rows(protocol: Mapping[str, Any], agreement: Mapping[str, Mapping[s
         height, width = protocol["image_size"]
         resampling = f"; {protocol['resampling']}" if "resampling" in protocol else ""
         rows.append(("image size", f"{height} x {width} pixels, height x width{resampling}"))
+    if "extraction" in protocol:
+        precision, cosine = protocol["extraction"]["precision"], protocol["extraction"]["lowest_cosine"]
+        agreement_with = "" if precision == "exact" else f"; lowest cosine to the network's own {cosine:.6f}"
+        rows.append(("descriptors computed in", f"{precision}{agreement_with}"))
     rows += [(part, described(protocol[part])) for part in ("views", "multiscale", "index") if part in protocol]
     rows += [
         (

@@ -14,6 +14,7 @@ from geoloc.attention import check_attention
 from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
+from geoloc.extraction.describer import Describer
 from geoloc.lit.checkpoints import AtomicFiles
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.evaluation import Evaluation
@@ -21,6 +22,7 @@ from geoloc.lit.module import PlaceModule
 from geoloc.lit.progress import Bars
 from geoloc.lit.protocol import check_sizes
 from geoloc.net import DescriptorNet
+from geoloc.resume import DESCRIBING
 from geoloc.search import chain_of
 from geoloc.tasks.job import Job
 from geoloc.tasks.tracking import started_loggers
@@ -67,7 +69,7 @@ def network(job: Job) -> DescriptorNet:
 
 
 def _network(job: Job) -> DescriptorNet:
-    if job.cfg["resume"]:
+    if job.cfg["resume"] and job.cfg["task"] not in DESCRIBING:
         # All weights come from the last checkpoint, whatever the run once started from.
         last = read_checkpoint(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt")
         return DescriptorNet.from_spec(last.spec or network_spec(job), load=False)
@@ -115,11 +117,14 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
             folder=job.folder / "descriptors",
             slices=cfg["slices"],
             steps=steps(job),
+            dtype=cfg["descriptor_dtype"],
+            precision=cfg["extraction"],
         ),
         monitor=cfg["monitor"],
         keep_descriptors=cfg["keep_descriptors"],
         lr_factors=cfg["lr_factors"],
         multiscale=job.make(cfg["multiscale"]),
+        describer=Describer(cfg["extraction"]),
     )
 
 

@@ -1,0 +1,84 @@
+"""The describer: takes a network as training leaves it, and describes images by the fastest way that agrees with it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from geoloc.extraction.fast import lowest_cosine, twin
+from geoloc.extraction.precision import Precision, fastest
+from geoloc.net import DescriptorNet
+
+log = logging.getLogger(__name__)
+# Cosine to the descriptor of the network itself that each precision must reach; what does not is not used.
+LEAST = {"float32": 0.999999, "bfloat16": 0.999}
+TRIED = 8  # images of the first batch that both ways describe
+
+
+class Describer:
+    """Describes batches of images; nothing is learned from them.
+
+    Args:
+        precision: See `Precision`.
+
+    Attributes:
+        way: The precision that is used; empty before the first batch.
+        agreement: Lowest cosine of the tried images to the network's own descriptors; 1 for "exact".
+    """
+
+    def __init__(self, precision: Precision = "auto") -> None:
+        self.precision = precision
+        self.way: str = ""
+        self.agreement = 1.0
+        self.net: DescriptorNet | None = None
+        self.twin: DescriptorNet | None = None
+
+    def take(self, net: DescriptorNet) -> None:
+        """Use the weights that a network has now; to be called again whenever they have changed."""
+        self.net, self.twin = net, None
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) uint8 images -> (B, D) float32 descriptors."""
+        assert self.net is not None, "take a network first"
+        if self.twin is None:
+            self.twin = self._chosen(self.net, images[:TRIED])
+        self.twin.multiscale = self.net.multiscale
+        return self.twin(images)
+
+    def facts(self) -> dict[str, Any]:
+        """Plain values for results.json."""
+        return {"precision": self.way, "lowest_cosine": round(self.agreement, 7)}
+
+    def _chosen(self, net: DescriptorNet, images: torch.Tensor) -> DescriptorNet:
+        """The fastest twin that agrees with the network on these images; the network itself if there is none."""
+        own = net(images)
+        if not own.isfinite().all():  # training has diverged; that is for others to say
+            return net
+        wanted = fastest(images.device) if self.precision == "auto" else self.precision
+        ways = {"bfloat16": ["bfloat16", "float32"], "float32": ["float32"], "exact": []}[wanted]
+        for way in ways:
+            try:
+                found = twin(net, way)
+                cosine = lowest_cosine(found(images), own)
+            except Exception as error:  # whatever a foreign backbone raises that does not know this precision
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                log.warning("extraction in %s is not possible for this network (%s)", way, reason)
+                continue
+            if cosine >= LEAST[way]:
+                self._say(way, cosine)
+                return found
+            log.warning(
+                "extraction in %s would change the descriptors of this network (cosine %.6f, and %g is asked for)",
+                way,
+                cosine,
+                LEAST[way],
+            )
+        self._say("exact", 1.0)
+        return net
+
+    def _say(self, way: str, agreement: float) -> None:
+        if way != self.way:
+            log.info("descriptors are computed in %s; cosine to the network's own at least %.6f", way, agreement)
+        self.way, self.agreement = way, agreement
