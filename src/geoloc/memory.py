@@ -49,12 +49,8 @@ def kept_for_backward(net: DescriptorNet) -> int:
 
     The batch needs so many times its images; what single operations need in passing comes on top.
     """
-    from copy import deepcopy
-
-    twins: dict[int, Any] = {id(each): nn.Parameter(each.to("meta"), each.requires_grad) for each in net.parameters()}
-    twins |= {id(each): each.to("meta") for each in net.buffers()}
-    twin = deepcopy(net, dict(twins)).train()
-    own = {_storage(tensor) for tensor in twins.values()}
+    twin, own = _without_memory(net)
+    twin.train()
     kept: dict[int, tuple[torch.Tensor, int]] = {}  # tensors are held, since a freed one's address may come again
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -67,6 +63,36 @@ def kept_for_backward(net: DescriptorNet) -> int:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         twin(images)
     return sum(size for _, size in kept.values()) // 2
+
+
+def _without_memory(net: DescriptorNet) -> tuple[DescriptorNet, set[int]]:
+    """A copy on device "meta", which computes shapes alone, and the storages of its parameters and buffers."""
+    from copy import deepcopy
+
+    twins: dict[int, Any] = {id(each): nn.Parameter(each.to("meta"), each.requires_grad) for each in net.parameters()}
+    twins |= {id(each): each.to("meta") for each in net.buffers()}
+    return deepcopy(net, dict(twins)), {_storage(tensor) for tensor in twins.values()}
+
+
+def forward_bytes(net: DescriptorNet) -> int:
+    """Bytes that describing one image takes at its peak, but for what single operations need in passing.
+
+    Counted as inputs and outputs of the layer that has most of them, and a map as large as its output that waits for a
+    residual connection; nothing is computed.
+    """
+    twin, _ = _without_memory(net)
+    most = 0
+
+    def look(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        nonlocal most
+        tensors = [each for each in (*inputs, output, output) if isinstance(each, torch.Tensor)]
+        most = max(most, sum(each.nbytes for each in tensors))
+
+    for layer in twin.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(look)
+    twin.describe(torch.zeros(1, 3, *net.image_size, dtype=torch.uint8, device="meta"))
+    return most
 
 
 def _storage(tensor: torch.Tensor) -> int:

@@ -164,9 +164,13 @@ def _do(job: Job) -> float | None:
 
     import pytorch_lightning as pl
 
+    from geoloc.extraction.allocator import keep_freed_memory
+
     for name in ("pytorch_lightning", "faiss"):  # they set their own levels when they are imported
         logging.getLogger(name).setLevel(logging.WARNING)
     log.info("%s\nfolder: %s, seed %d", job.command, job.folder, job.seed)
+    if job.cfg["reuse_memory"]:
+        keep_freed_memory()
     pl.seed_everything(job.seed, workers=True, verbose=False)
     return import_module(f"geoloc.tasks.{job.cfg['task']}").do(job)
 

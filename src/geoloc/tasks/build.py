@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
@@ -14,6 +15,7 @@ from geoloc.attention import check_attention
 from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
+from geoloc.extraction.batch import batch_size
 from geoloc.extraction.describer import Describer
 from geoloc.lit.checkpoints import AtomicFiles
 from geoloc.lit.datamodule import PlaceDataModule
@@ -89,11 +91,17 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
         radii=(cfg["radius"]["positive"], cfg["radius"]["negative"]),
         augment=job.make(cfg["aug"]),
         train_batch_size=cfg["train_batch_size"],
-        infer_batch_size=cfg["infer_batch_size"],
+        infer_batch_size=cfg["infer_batch_size"] or batch_size(net, _device(job)),
         num_workers=cfg["num_workers"],
         seed=job.seed,
         view=job.make(cfg["views"]),
     )
+
+
+def _device(job: Job) -> torch.device:
+    """Where the network is going to be; of several GPUs the first, which is like the others."""
+    gpu = job.cfg["trainer"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return torch.device("cuda" if gpu else "cpu")
 
 
 def steps(job: Job) -> list[Any]:
