@@ -65,7 +65,8 @@ def test_rows_of_the_gallery_by_hand(judged):
         root = getattr(domain, side).root.resolve()
         assert (run / data["roots"][side]).resolve() == root
         assert data["files"][side] == f"file://{root}"
-    assert data["frame"] is None
+    assert (data["frame"], data["north"]) == (None, True)
+    assert not galleries(run, {"mini": facts | {"coordinates": "local"}}, 0, run)["mini"]["north"]
     by_frames = facts | {"recalls": {"5": 80.0}, "protocol": {"frames": 10, "metres_per_frame": 2.5}}
     data = galleries(run, {"mini": by_frames}, 0, run)["mini"]
     assert (data["frame"], data["ns"]) == (2.5, [3])  # R@5 of three predictions is R@3

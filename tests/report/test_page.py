@@ -214,8 +214,9 @@ def test_loss_and_recalls_of_training_are_drawn(render, tmp_path):
 
 
 def test_a_loss_that_is_no_number_is_told_and_one_epoch_is_shown(render, tmp_path):
-    (tmp_path / "metrics.csv").write_text("epoch,train/loss,val/R1,val/R5\n0,1.5,40,nan\n1,nan,,\n2,nan,,\n")
+    (tmp_path / "metrics.csv").write_text("epoch,val/R1,val/R5,train/loss\n0,40,nan,1.5\n1,,,nan\n2,,,nan\n")
     page = render({"day": DOMAIN})
+    assert re.findall("<figcaption>([a-z]+/.*?)</figcaption>", page) == ["train/loss", "val/R1", "val/R5"]
     assert "1.5 to 1.5, last nan; 2 not finite" in page
     assert "40 to 40, last 40<" in page
     assert "nan to nan, last nan; 1 not finite" in page

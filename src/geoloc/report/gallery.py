@@ -76,6 +76,7 @@ def _gallery(
         "right": [[int(each) for each in right] for right in judged.right],
         "thumbs": _thumbs(facts, judged, held, rows),
         "attention": drawn,
+        "north": facts.get("coordinates") != "local",
         "map": None if places is None else _map(places, judged.queries, base),
     }
 
