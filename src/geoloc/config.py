@@ -155,10 +155,9 @@ def _line(item: Any, known: list[str]) -> str:
         return f"{key}: no such key{did_you_mean(key, known)}"
     if key.startswith("image_size"):
         return "image_size: must be [height, width] in whole pixels, such as [480, 640]"
-    if key.startswith("figures.queries"):
-        return (
-            f"figures.queries: must be a number, or a list of paths of queries or parts of them, not {item['input']!r}"
-        )
+    for choice in ("attention", "figures.queries"):
+        if key.startswith(choice):
+            return f"{choice}: must be a number of queries, or a list of paths or parts of them, not {item['input']!r}"
     if key.startswith("baseline"):
         return f"baseline: must be KEY=VALUE or a list of such, not {item['input']!r}"
     return f"{key}: {_lower(item['msg'])}, not {item['input']!r}"

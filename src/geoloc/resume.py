@@ -23,6 +23,7 @@ MAY_CHANGE = (
     "logger",
     "num_workers",
     "patience",
+    "report_queries",
     "saved_predictions",
     "slices",
     "test_folders",

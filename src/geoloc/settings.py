@@ -48,7 +48,7 @@ class Settings(BaseModel, extra="forbid"):
     saved_predictions: int = Field(ge=1)
     keep_descriptors: bool
     report_queries: int = Field(ge=0)
-    attention: int = Field(ge=0)
+    attention: Annotated[int, Field(ge=0)] | list[str]
     unreadable: Literal["stop", "skip_and_count"]
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]

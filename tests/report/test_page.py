@@ -213,6 +213,24 @@ def test_loss_and_recalls_of_training_are_drawn(render, tmp_path):
     assert "40 to 60, last 60" in page
 
 
+def test_a_loss_that_is_no_number_is_told_and_one_epoch_is_shown(render, tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,val/R1,val/R5,train/loss\n0,40,nan,1.5\n1,,,nan\n2,,,nan\n")
+    page = render({"day": DOMAIN})
+    assert re.findall("<figcaption>([a-z]+/.*?)</figcaption>", page) == ["train/loss", "val/R1", "val/R5"]
+    assert "1.5 to 1.5, last nan; 2 not finite" in page
+    assert "40 to 40, last 40<" in page
+    assert "nan to nan, last nan; 1 not finite" in page
+    assert re.findall(r'<circle cx="(.*?)" cy="(.*?)" r="2"/>', page) == [("0.0", "35.0"), ("0.0", "35.0")]
+    assert "nan" not in "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+
+
+def test_a_domain_may_be_called_as_a_part_of_the_page(render):
+    page = render({"run": DOMAIN, "recall": DOMAIN, "cost": DOMAIN})
+    ids = re.findall(r' id="(.*?)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#(.*?)"', page)) == set(ids)
+
+
 def test_parts_without_parameters_or_protocol():
     assert protocol_rows({}, {}) == []
     assert protocol_rows({"views": {"name": "hard_resize", "_target_": "x"}, "index": {"_target_": "Mine"}}, {}) == [

@@ -124,6 +124,13 @@ def test_training_draws_loss_and_recalls_by_epoch(tmp_path):
     assert list(read_history(tmp_path / "metrics.csv")) == ["train/loss"]  # one value makes no line
 
 
+@pytest.mark.parametrize(("values", "top"), [((0.5, np.inf, np.nan), 0.54), ((np.nan, np.nan), 1)])
+def test_a_loss_that_is_not_finite_spoils_no_figure(tmp_path, values, top):
+    figure = training({"train/loss": list(enumerate(values, 1))}, width=3.4)
+    assert figure.axes[0].get_ylim() == pytest.approx((0, top))
+    save(figure, tmp_path, "training", ["png"], 100)
+
+
 @pytest.fixture
 def photos(tmp_path):
     """Three plain photos, 4:3."""

@@ -20,18 +20,22 @@ class Line:
     """A small line chart.
 
     Attributes:
-        line: Points of an SVG polyline.
-        low: Value at the lower edge.
+        lines: Points of SVG polylines; one ends where a value is not finite.
+        dots: (x, y) of each finite value.
+        low: Value at the lower edge; NaN if no value is finite.
         high: Value at the upper edge.
         last: Last value.
+        lost: Number of values that are not finite.
         width: Pixels.
         height: Pixels.
     """
 
-    line: str
+    lines: tuple[str, ...]
+    dots: tuple[tuple[float, float], ...]
     low: float
     high: float
     last: float
+    lost: int
     width: int
     height: int
 
@@ -87,30 +91,31 @@ def style(number: int) -> str:
     return f"s{number % COLOURS} d{number // COLOURS % DASHES}"
 
 
-def line_chart(points: Sequence[tuple[float, float]], width: int = 220, height: int = 70) -> Line | None:
+def line_chart(points: Sequence[tuple[float, float]], width: int = 220, height: int = 70) -> Line:
     """A line over the whole chart, from its lowest value to its highest.
 
     Args:
-        points: (x, value), ascending in x.
+        points: (x, value), ascending in x. At least one.
         width: Pixels.
         height: Pixels.
 
-    Returns:
-        None for less than two points.
-
     Example:
-        >>> line_chart([(0, 5.0), (1, 10.0), (4, 7.5)], width=100, height=50).line
-        '0.0,50.0 25.0,0.0 100.0,25.0'
+        >>> line_chart([(0, 5.0), (1, 10.0), (2, math.nan), (3, 6.0), (4, 7.5)], width=100, height=50).lines
+        ('0.0,50.0 25.0,0.0', '75.0,40.0 100.0,25.0')
     """
-    if len(points) < 2:
-        return None
-    xs, values = zip(*points, strict=True)
-    low, high = min(values), max(values)
-    line = " ".join(
-        f"{width * (x - xs[0]) / (xs[-1] - xs[0]):.1f},{height - height * (value - low) / ((high - low) or 1):.1f}"
-        for x, value in points
-    )
-    return Line(line, low, high, values[-1], width, height)
+    finite = [value for _, value in points if math.isfinite(value)]
+    low, high = min(finite, default=math.nan), max(finite, default=math.nan)
+    left, right = points[0][0], points[-1][0]
+    pieces: list[list[tuple[float, float]]] = [[]]
+    for x, value in points:
+        if math.isfinite(value):
+            down = height * (high - value) / (high - low) if high > low else height / 2
+            pieces[-1].append((round(width * (x - left) / ((right - left) or 1), 1), round(down, 1)))
+        else:
+            pieces.append([])
+    lines = tuple(" ".join(f"{x},{y}" for x, y in piece) for piece in pieces if len(piece) > 1)
+    dots = tuple(dot for piece in pieces for dot in piece)
+    return Line(lines, dots, low, high, points[-1][1], len(points) - len(finite), width, height)
 
 
 def radius_chart(curves: Mapping[str, Mapping[float, float]]) -> RadiusChart:

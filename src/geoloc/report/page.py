@@ -84,10 +84,9 @@ def _curves(metrics: Path) -> dict[str, Line]:
     with metrics.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else {}) if name == "train/loss" or "/R" in name]
-    charts = {
-        name: line_chart([(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]) for name in names
-    }
-    return {name: chart for name, chart in charts.items() if chart is not None}
+    names.sort(key=lambda name: name != "train/loss")
+    points = {name: [(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)] for name in names}
+    return {name: line_chart(values) for name, values in points.items() if values}
 
 
 def _changes(domains: Domains) -> dict[str, dict[str, Any]]:

@@ -56,7 +56,8 @@ def training(history: Mapping[str, Points], width: float) -> Figure:
         if loss:
             axes[0].plot(*zip(*loss, strict=True), **look(0))
             axes[0].set_ylabel("training loss")
-            axes[0].set_ylim(0, 1.08 * max(value for _, value in loss) or 1)
+            finite = [value for _, value in loss if math.isfinite(value)]  # a line has gaps where one is not
+            axes[0].set_ylim(0, 1.08 * max(finite, default=0) or 1)
         if recalls:
             _recalls(axes[-1], recalls)
             if len(recalls) > 1:
