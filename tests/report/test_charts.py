@@ -1,9 +1,8 @@
-import math
 import random
 
 import pytest
 
-from geoloc.report.charts import APART, BELOW, BOTTOM, DOT, LEFT, RIGHT, TOP, line_chart, radius_chart
+from geoloc.report.charts import APART, BELOW, BOTTOM, DOT, LEFT, RIGHT, TOP, radius_chart
 
 
 def test_points_of_a_radius_chart_by_hand():
@@ -66,33 +65,3 @@ def test_labels_touch_neither_each_other_nor_another_dot():
 def test_more_lines_than_colours_are_dashed():
     chart = radius_chart({str(number): {1: 1.0, 2: 2.0} for number in range(8)})
     assert [series.style for series in chart.series][4:] == ["s4 d0", "s5 d0", "s0 d1", "s1 d1"]
-
-
-def test_line_chart_against_a_slow_reference():
-    rng = random.Random(1)
-    points = [(x, rng.uniform(-3, 7)) for x in sorted(rng.sample(range(100), 9))]
-    chart = line_chart(points, width=200, height=80)
-    low, high = min(value for _, value in points), max(value for _, value in points)
-    assert (chart.low, chart.high, chart.last) == (low, high, points[-1][1])
-    (line,) = chart.lines
-    assert " ".join(f"{x},{y}" for x, y in chart.dots) == line
-    for text, (x, value) in zip(line.split(), points, strict=True):
-        right, down = map(float, text.split(","))
-        assert math.isclose(right / 200, (x - points[0][0]) / (points[-1][0] - points[0][0]), abs_tol=3e-4)
-        assert math.isclose(down / 80, (high - value) / (high - low), abs_tol=7e-4)
-
-
-def test_a_line_may_be_flat_or_a_single_dot():
-    assert line_chart([(0, 3.0), (1, 3.0)]).lines == ("0.0,35.0 220.0,35.0",)
-    chart = line_chart([(4, 1.0)])
-    assert (chart.lines, chart.dots, chart.low, chart.high, chart.last) == ((), ((0.0, 35.0),), 1.0, 1.0, 1.0)
-
-
-def test_a_line_ends_where_a_value_is_not_finite():
-    chart = line_chart([(0, 2.0), (1, 1.0), (2, math.nan), (3, 1.5), (4, math.inf)], width=100, height=10)
-    assert chart.lines == ("0.0,0.0 25.0,10.0",)
-    assert chart.dots == ((0.0, 0.0), (25.0, 10.0), (75.0, 5.0))
-    assert (chart.low, chart.high, chart.last, chart.lost) == (1.0, 2.0, math.inf, 2)
-    nothing = line_chart([(0, math.nan), (1, math.nan)])
-    assert (nothing.lines, nothing.dots, nothing.lost) == ((), (), 2)
-    assert math.isnan(nothing.low)

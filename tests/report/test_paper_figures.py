@@ -12,6 +12,7 @@ from PIL import Image
 from geoloc.earth import earth_centred
 from geoloc.errors import InputError
 from geoloc.evaluate.recall import score
+from geoloc.report.history import read_history
 from geoloc.report.paper.chosen import by_name, choose, kinds_of
 from geoloc.report.paper.curves import curve_of, recall_at_n, recall_by_distance
 from geoloc.report.paper.maps import MOST, areas_of, bar_length, draw_map
@@ -19,7 +20,7 @@ from geoloc.report.paper.ranked import Ranked, read_ranked
 from geoloc.report.paper.strips import Strip, strips
 from geoloc.report.paper.style import COLOURS, QUERY, RIGHT, WRONG, look, new_figure, save
 from geoloc.report.paper.tables import latex, markdown
-from geoloc.report.paper.training import read_history, training
+from geoloc.report.paper.training import training
 
 
 def ranked(correct, distances=None, database=None, queries=None):
@@ -120,8 +121,6 @@ def test_training_draws_loss_and_recalls_by_epoch(tmp_path):
     two = training({"val/a/R1": [(1, 1.0), (2, 2.0)], "val/b/R1": [(1, 3.0), (2, 4.0)]}, width=3.4)
     assert list(lines_of(two.axes[0])) == ["a R@1", "b R@1"]
     assert read_history(tmp_path / "none.csv") == {}
-    (tmp_path / "metrics.csv").write_text("\n".join(METRICS.splitlines()[:3]) + "\n")
-    assert list(read_history(tmp_path / "metrics.csv")) == ["train/loss"]  # one value makes no line
 
 
 @pytest.mark.parametrize(("values", "top"), [((0.5, np.inf, np.nan), 0.54), ((np.nan, np.nan), 1)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 WIDTH, HEIGHT = 640, 300  # of the radius chart, in pixels
@@ -13,31 +13,6 @@ ABOVE, BELOW = 8, 17  # pixels from a point to the baseline of its label
 APART, DOT = 12, 4  # height of a label, radius of a dot
 COLOURS = 6  # that the template has; more lines than that are dashed
 DASHES = 3
-
-
-@dataclass(frozen=True)
-class Line:
-    """A small line chart.
-
-    Attributes:
-        lines: Points of SVG polylines; one ends where a value is not finite.
-        dots: (x, y) of each finite value.
-        low: Value at the lower edge; NaN if no value is finite.
-        high: Value at the upper edge.
-        last: Last value.
-        lost: Number of values that are not finite.
-        width: Pixels.
-        height: Pixels.
-    """
-
-    lines: tuple[str, ...]
-    dots: tuple[tuple[float, float], ...]
-    low: float
-    high: float
-    last: float
-    lost: int
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -89,33 +64,6 @@ class RadiusChart:
 def style(number: int) -> str:
     """Class of the colour, and of the dashes, of a line of a chart."""
     return f"s{number % COLOURS} d{number // COLOURS % DASHES}"
-
-
-def line_chart(points: Sequence[tuple[float, float]], width: int = 220, height: int = 70) -> Line:
-    """A line over the whole chart, from its lowest value to its highest.
-
-    Args:
-        points: (x, value), ascending in x. At least one.
-        width: Pixels.
-        height: Pixels.
-
-    Example:
-        >>> line_chart([(0, 5.0), (1, 10.0), (2, math.nan), (3, 6.0), (4, 7.5)], width=100, height=50).lines
-        ('0.0,50.0 25.0,0.0', '75.0,40.0 100.0,25.0')
-    """
-    finite = [value for _, value in points if math.isfinite(value)]
-    low, high = min(finite, default=math.nan), max(finite, default=math.nan)
-    left, right = points[0][0], points[-1][0]
-    pieces: list[list[tuple[float, float]]] = [[]]
-    for x, value in points:
-        if math.isfinite(value):
-            down = height * (high - value) / (high - low) if high > low else height / 2
-            pieces[-1].append((round(width * (x - left) / ((right - left) or 1), 1), round(down, 1)))
-        else:
-            pieces.append([])
-    lines = tuple(" ".join(f"{x},{y}" for x, y in piece) for piece in pieces if len(piece) > 1)
-    dots = tuple(dot for piece in pieces for dot in piece)
-    return Line(lines, dots, low, high, points[-1][1], len(points) - len(finite), width, height)
 
 
 def radius_chart(curves: Mapping[str, Mapping[float, float]]) -> RadiusChart:

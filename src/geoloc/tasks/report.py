@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
+from geoloc.report.history import read_history
 from geoloc.report.page import write_page
 from geoloc.report.paper import captions
 from geoloc.report.paper.chosen import by_name, choose, kinds_of
@@ -25,7 +26,7 @@ from geoloc.report.paper.ranked import Ranked, read_ranked
 from geoloc.report.paper.strips import Strip, strips
 from geoloc.report.paper.style import length, save
 from geoloc.report.paper.tables import latex, markdown
-from geoloc.report.paper.training import read_history, training
+from geoloc.report.paper.training import training
 from geoloc.report.predictions import read_predictions
 from geoloc.tasks.job import Job, refuse_idle
 from geoloc.tasks.results import write_status
@@ -136,7 +137,7 @@ def _curves(
         radius = radii.pop() if len(radii) == 1 else None
         caption = captions.of_recall_by_distance({name: domains[name] for name in by_distance}, radius)
         album.add("recall_by_distance", recall_by_distance(by_distance, width, radius), caption)
-    history = read_history(run.folder / "metrics.csv")
+    history = {name: points for name, points in read_history(run.folder / "metrics.csv").items() if len(points) > 1}
     if history:
         album.add("training", training(history, width), captions.of_training())
 

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from geoloc.report.history import LOSS, Points
 from geoloc.report.paper.style import look, new_figure, style
-
-LOSS = "train/loss"
-Points = list[tuple[int, float]]
-
-
-def read_history(metrics: Path) -> dict[str, Points]:
-    """Loss and validated recalls of a run.
-
-    Args:
-        metrics: metrics.csv.
-
-    Returns:
-        Name of the column, such as "train/loss" or "val/city/R5" -> (epoch from 1, value); means over the domains are
-        left out, and what has less than two values, which makes no line. Empty if there is no such file.
-    """
-    if not metrics.is_file():
-        return {}
-    with metrics.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name == LOSS or name.count("/R") == name.count("/") - 1 == 1]
-    found = {name: [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)] for name in names}
-    return {name: points for name, points in found.items() if len(points) > 1}
 
 
 def training(history: Mapping[str, Points], width: float) -> Figure:
