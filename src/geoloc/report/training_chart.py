@@ -60,12 +60,12 @@ def training_charts(history: Mapping[str, Points]) -> list[TrainingChart]:
         history: See `read_history`.
     """
     recalls = {recall_name(name): points for name, points in history.items() if name != LOSS}
-    charts = [_chart("training loss", {LOSS: history[LOSS]})] if LOSS in history else []
-    return [*charts, _chart("validated recall in percent", recalls)] if recalls else charts
+    epochs = [epoch for points in history.values() for epoch, _ in points]  # both charts have one axis
+    charts = [_chart("training loss", {LOSS: history[LOSS]}, epochs)] if LOSS in history else []
+    return [*charts, _chart("validated recall in percent", recalls, epochs)] if recalls else charts
 
 
-def _chart(what: str, lines: Mapping[str, Points]) -> TrainingChart:
-    epochs = [epoch for points in lines.values() for epoch, _ in points]
+def _chart(what: str, lines: Mapping[str, Points], epochs: list[int]) -> TrainingChart:
     finite = [value for points in lines.values() for _, value in points if math.isfinite(value)]
     first, last, step = min(epochs), max(epochs), round_step((max(epochs) - min(epochs)) / TICKS, whole=True)
     each = round_step(max(finite, default=1.0) / 5)
