@@ -155,9 +155,10 @@ def _line(item: Any, known: list[str]) -> str:
         return f"{key}: no such key{did_you_mean(key, known)}"
     if key.startswith("image_size"):
         return "image_size: must be [height, width] in whole pixels, such as [480, 640]"
-    if key.startswith("figures.queries"):
+    if key.startswith("figures.queries"):  # one line for both: no number, and no list of names
         return (
-            f"figures.queries: must be a number, or a list of paths of queries or parts of them, not {item['input']!r}"
+            "figures.queries: must be a number from 1, or a list of paths of queries or parts of them (in quotes where"
+            " they are numbers)"
         )
     if key.startswith("baseline"):
         return f"baseline: must be KEY=VALUE or a list of such, not {item['input']!r}"
