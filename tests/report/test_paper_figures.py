@@ -100,7 +100,7 @@ def test_recall_by_distance():
     assert len(without.axes[0].get_lines()) == 1
 
 
-METRICS = """epoch,step,train/loss,train/active,val/city/R1,val/city/R5,val/R1_mean
+METRICS = """epoch,step,train/loss,train/active,val/Rome/R1,val/Rome/R5,val/R1_mean
 0,6,0.5,0.9,,,
 1,12,0.25,0.8,40,50,40
 2,18,0.125,0.7,44,60,44
@@ -112,8 +112,8 @@ def test_training_draws_loss_and_recalls_by_epoch(tmp_path):
     history = read_history(tmp_path / "metrics.csv")
     assert history == {
         "train/loss": [(1, 0.5), (2, 0.25), (3, 0.125)],
-        "val/city/R1": [(2, 40.0), (3, 44.0)],
-        "val/city/R5": [(2, 50.0), (3, 60.0)],
+        "val/Rome/R1": [(2, 40.0), (3, 44.0)],
+        "val/Rome/R5": [(2, 50.0), (3, 60.0)],
     }
     loss, recall = training(history, width=3.4).axes
     assert loss.get_lines()[0].get_ydata() == pytest.approx([0.5, 0.25, 0.125])
