@@ -122,7 +122,8 @@ def test_training_draws_loss_and_recalls_by_epoch(tmp_path):
         "R@5": ([2, 3], [50, 60]),
     }
     assert recall.get_ylim() == (40, 60)  # whole tens, and no percent below 0 where all are 0
-    assert training({"val/a/R1": [(1, 0.0), (2, 0.0)]}, width=3.4).axes[0].get_ylim() == (0, 10)
+    for always, limits in ((0.0, (0, 10)), (100.0, (90, 100))):
+        assert training({"val/a/R1": [(1, always), (2, always)]}, width=3.4).axes[0].get_ylim() == limits
     diverged = training({"train/loss": [(1, 0.5), (2, math.inf), (3, math.nan)]}, width=3.4).axes[0]
     assert diverged.get_ylim() == pytest.approx((0, 0.54))
     two = training({"val/a/R1": [(1, 1.0), (2, 2.0)], "val/b/R1": [(1, 3.0), (2, 4.0)]}, width=3.4)

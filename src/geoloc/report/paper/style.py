@@ -94,6 +94,6 @@ def look(number: int) -> dict[str, Any]:
 
 def percent_axis(axes: Axes, low: float, high: float) -> None:
     """Limits of the vertical axis at whole tens around values in percent, with ticks at whole numbers."""
-    bottom, top = 10 * math.floor(low / 10), 10 * math.ceil(high / 10)
-    axes.set_ylim(bottom, max(top, bottom + 10))
+    bottom = min(10 * math.floor(low / 10), 90)
+    axes.set_ylim(bottom, max(10 * math.ceil(high / 10), bottom + 10))
     axes.yaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
