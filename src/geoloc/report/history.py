@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 LOSS = "train/loss"
+RECALL = re.compile(r"val/[^/]+/R\d+")  # of a domain
 Points = list[tuple[int, float]]
 
 
@@ -23,7 +25,7 @@ def read_history(metrics: Path) -> dict[str, Points]:
         return {}
     with metrics.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name == LOSS or name.count("/R") == name.count("/") - 1 == 1]
+    names = [name for name in (rows[0] if rows else {}) if name == LOSS or RECALL.fullmatch(name)]
     names.sort(key=lambda name: name != LOSS)
     found = {name: [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)] for name in names}
     return {name: points for name, points in found.items() if points}

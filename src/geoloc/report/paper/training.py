@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from geoloc.report.history import LOSS, Points
-from geoloc.report.paper.style import look, new_figure, style
+from geoloc.report.paper.style import look, new_figure, percent_axis, style
 
 
 def training(history: Mapping[str, Points], width: float) -> Figure:
@@ -31,7 +31,7 @@ def training(history: Mapping[str, Points], width: float) -> Figure:
         figure = new_figure(width, 0.4 * width * panels + 0.2 + 0.16 * lines, layout="constrained")
         axes: list[Axes] = list(figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
         if loss:
-            axes[0].plot(*zip(*loss, strict=True), **look(0))
+            axes[0].plot(*zip(*loss, strict=True), clip_on=False, **look(0))
             axes[0].set_ylabel("training loss")
             finite = [value for _, value in loss if math.isfinite(value)]  # a line has gaps where one is not
             axes[0].set_ylim(0, 1.08 * max(finite, default=0) or 1)
@@ -51,7 +51,9 @@ def _recalls(axes: Axes, recalls: Mapping[str, Points]) -> None:
     for number, (name, points) in enumerate(recalls.items()):
         n = f"R@{name.rpartition('/R')[2]}"
         label = n if alone else f"{_domain(name)} {n}"
-        axes.plot(*zip(*points, strict=True), label=label, **look(number + 1))
+        axes.plot(*zip(*points, strict=True), label=label, clip_on=False, **look(number + 1))
+    values = [value for points in recalls.values() for _, value in points]
+    percent_axis(axes, min(values), max(values))
     axes.set_ylabel("validation recall (%)" if len(recalls) > 1 else f"validation {n} (%)")
 
 
