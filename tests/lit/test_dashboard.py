@@ -319,6 +319,8 @@ def test_who_is_not_logged_in_hears_so_before_data_are_read(tmp_path, monkeypatc
     assert job_of(tmp_path, *typed, "task=check").cfg["task"] == "check"  # which logs nothing
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert job_of(tmp_path, *typed).cfg["logger"]["wandb"]["offline"] is False
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert not Dashboard(str(tmp_path), offline=True).offline  # W&B itself then writes nothing
     monkeypatch.delenv("WANDB_MODE")
     asked = []
     monkeypatch.setattr("wandb.login", lambda **how: asked.append(how) or True)

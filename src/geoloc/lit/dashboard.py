@@ -61,9 +61,10 @@ class Dashboard(WandbLogger):
             raise InputError(f"tags: W&B takes 1 to {LONGEST_TAG} characters, not {wrong[0]!r}")
         if worst_queries < 0:
             raise InputError(f"worst_queries: must be at least 0, not {worst_queries}")
-        # By the environment variable W&B is offline whatever the config says.
-        self.offline = offline or os.environ.get("WANDB_MODE") in OFFLINE
-        if not (self.offline or os.environ.get("WANDB_MODE") == "disabled" or _logged_in()):
+        # By the environment variable W&B is offline, or does nothing at all, whatever the config says.
+        mode = os.environ.get("WANDB_MODE")
+        self.offline = (offline or mode in OFFLINE) and mode != "disabled"
+        if not (self.offline or mode == "disabled" or _logged_in()):
             raise InputError("nobody is logged in to W&B here: type `wandb login` once, or use logger=wandb_offline")
         super().__init__(name=name, project=project, save_dir=save_dir)
         self.folder = Path(save_dir)
