@@ -10,6 +10,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from geoloc.report.sweep import files, leaderboard, page, study
 from geoloc.report.sweep.charts import axis_of, parallel, scatters
 from geoloc.report.sweep.files import write_sweep_files
 from geoloc.report.sweep.jobs import read_jobs
@@ -225,6 +226,17 @@ def test_a_sweep_without_any_result_has_a_page(tmp_path):
     write_job(tmp_path, 1, "aug=night", error="RuntimeError: boom")
     assert "2 jobs: 2 failed" in write_leaderboard_page(tmp_path).read_text()
     assert parallel(rank(read_jobs(tmp_path))) is None
+
+
+def test_each_job_is_read_once_for_all_files(tmp_path, monkeypatch):
+    write_sweep(tmp_path)
+    read, seen = files.read_jobs, []
+    for module in (files, leaderboard, page, study):
+        monkeypatch.setattr(module, "read_jobs", lambda sweep: seen.append(sweep) or read(sweep))
+    write_sweep_files(tmp_path)
+    assert seen == [tmp_path]
+    assert (tmp_path / "leaderboard.csv").is_file()
+    assert (tmp_path / "leaderboard.html").is_file()
 
 
 def test_a_job_that_is_just_being_written_is_passed_over(tmp_path):

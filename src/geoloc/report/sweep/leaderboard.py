@@ -110,17 +110,19 @@ def _letter(place: int) -> str:
     return ascii_uppercase[place % 26] + (str(place // 26) if place >= 26 else "")
 
 
-def write_leaderboard(sweep: Path) -> Path:
+def write_leaderboard(sweep: Path, jobs: Sequence[SweepJob] | None = None) -> Path:
     """Write leaderboard.csv, best mean R@1 (or lowest other N) first.
 
     Args:
         sweep: The sweep's folder; each job has a folder in it.
+        jobs: Of the sweep, if they have been read already.
 
     Returns:
         The file. Columns: job, status, one for each typed key that is not the same in all, `judged` if jobs were judged
         in different ways, `<domain>/R<N>`.
     """
-    board = rank([job for job in read_jobs(sweep) if job.status != NO_RESULTS])
+    jobs = read_jobs(sweep) if jobs is None else jobs
+    board = rank([job for job in jobs if job.status != NO_RESULTS])
     rows: list[dict[str, Any]] = [
         {"job": entry.job.name, "status": entry.job.status, **entry.keys}
         | ({"judged": entry.judged} if board.ways else {})

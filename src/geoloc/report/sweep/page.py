@@ -17,16 +17,17 @@ SHOWN = (1, 5)  # recalls in the table; leaderboard.csv has all
 BESIDE = ("study.md", "study.csv", "leaderboard.csv")
 
 
-def write_leaderboard_page(sweep: Path) -> Path:
+def write_leaderboard_page(sweep: Path, jobs: Sequence[SweepJob] | None = None) -> Path:
     """Write leaderboard.html: what came out of each job, by which of the swept keys, and why the others failed.
 
     Args:
         sweep: The sweep's folder; each job has a folder in it.
+        jobs: Of the sweep, if they have been read already.
 
     Returns:
         The page.
     """
-    jobs = read_jobs(sweep)
+    jobs = read_jobs(sweep) if jobs is None else jobs
     board = rank(jobs)
     metrics = _shown([key for job in jobs for key in job.recalls])
     keys = list(board.entries[0].keys) if board.entries else []
