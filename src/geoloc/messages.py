@@ -58,10 +58,17 @@ def pasteable(typed: Iterable[str]) -> str:
     """Arguments as a shell takes them, in quotes only where these are needed.
 
     Example:
-        >>> print(pasteable(["image_size=[64,64]", "data.path='/my photos'"]))
-        image_size=[64,64] 'data.path='"'"'/my photos'"'"''
+        >>> print(pasteable(["image_size=[64,64]", "data.path='/my photos'", "a='$b'"]))
+        image_size=[64,64] "data.path='/my photos'" 'a='"'"'$b'"'"''
     """
-    return " ".join(text if re.fullmatch(r"[\w@%+=:,./~\[\]-]*", text) else shlex.quote(text) for text in typed)
+    return " ".join(map(_quoted, typed))
+
+
+def _quoted(text: str) -> str:
+    if re.fullmatch(r"[\w@%+=:,./~\[\]-]+", text):
+        return text
+    # Most have Hydra's single quotes within, which shlex would write in five characters each.
+    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
 
 
 def wrongly_asked(error: BaseException) -> str:
