@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import shutil
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -24,9 +25,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from geoloc.console import choose, level_of
-from geoloc.errors import CheckFailedError, InputError
+from geoloc.errors import CheckFailedError, InputError, let_go
 from geoloc.folders import conf_folder, datasets_folder, made, new_folder, new_job
-from geoloc.messages import one_line, say
+from geoloc.messages import one_line, pasteable, say, wrongly_asked
 from geoloc.resume import lock_run, refuse_drift, resumed_arguments
 from geoloc.textfiles import write_whole
 
@@ -68,6 +69,7 @@ def run_job(cfg: DictConfig) -> float | None:
             say(error)
             raise SystemExit(2) from error
         if HydraConfig.get().mode == RunMode.MULTIRUN:
+            let_go(error)  # Hydra keeps it until the sweep ends
             raise
         FAILURES.append(error)  # Hydra would add a line of its own to ours
         return None
@@ -135,7 +137,7 @@ def _job(cfg: DictConfig) -> Job:
     content = plain(cfg)
     folder = Path(hydra_config.runtime.output_dir)
     seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
-    command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
+    command = "python -m geoloc.run " + pasteable(hydra_config.overrides.task)
     sweep = folder.parent if hydra_config.mode == RunMode.MULTIRUN else None
     job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, sweep=sweep, pinned=pinned_keys())
     job.searched, job.lock = search_direction() is not None, lock_run(folder)
@@ -200,7 +202,8 @@ def _exit_code(error: BaseException) -> int:
     """What the process ends with if this ends it."""
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         return 130
-    return 2 if isinstance(error, InputError) or type(error).__name__ == "MisconfigurationException" else 1
+    wrong = isinstance(error, InputError) or type(error).__name__ == "MisconfigurationException" or wrongly_asked(error)
+    return 2 if wrong else 1
 
 
 def _close(job: Job, exit_code: int, result: float | None) -> None:
@@ -220,6 +223,7 @@ def main() -> None:
     traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra then hands exceptions over instead of printing them and exiting with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and time limits end a job as Ctrl-C does
     try:
         sys.argv[1:] = resumed_arguments(sys.argv[1:])
         run_job()
