@@ -429,7 +429,9 @@ def test_names_of_no_query_or_of_several_are_refused_before_anything_is_computed
 
 @pytest.mark.parametrize("wanted", ["-1", "true", "2.5", "[7]"])
 def test_what_is_no_number_and_no_list_of_names_is_refused(tmp_path, mini_city, wanted):
-    with pytest.raises(InputError, match=r"^attention: must be a number from 0, or a list of paths of queries or parts"):
+    with pytest.raises(
+        InputError, match=r"^attention: must be a number from 0, or a list of paths of queries or parts"
+    ):
         job_of(tmp_path, f"data.path={mini_city}", *TASK, f"attention={wanted}")
 
 
