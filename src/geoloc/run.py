@@ -167,7 +167,7 @@ def _do(job: Job) -> float | None:
 
     for name in ("pytorch_lightning", "faiss"):  # they set their own levels when they are imported
         logging.getLogger(name).setLevel(logging.WARNING)
-    log.info("%s\nfolder: %s, seed %d", job.command, job.folder, job.seed)
+    log.info("%s\nfolder: %s, seed %d", job.command, job.folder, job.seed, extra={"whole": True})
     pl.seed_everything(job.seed, workers=True, verbose=False)
     return import_module(f"geoloc.tasks.{job.cfg['task']}").do(job)
 

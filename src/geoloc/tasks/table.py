@@ -74,11 +74,10 @@ def print_table(results: dict[str, Result]) -> None:
     changed = {name: result.changes for name, result in results.items() if result.changes}
     before_after = f"before and after post-processing:\n{console_table(changed)}\n\n" if changed else ""
     rows = recall_rows(results)
-    sys.stdout.write("\n")
     if fancy(sys.stdout) and terminal(error=False).width > len(plain_table(rows).splitlines()[0]) + 4:
         sys.stdout.flush()
         terminal(error=False).print(rich_table(rows))
     else:
-        sys.stdout.write(f"{plain_table(rows)}\n\n")
+        sys.stdout.write(f"\n{plain_table(rows)}\n\n")
     sys.stdout.write(f"{judging(results)}\n\n{before_after}")
     sys.stdout.flush()
