@@ -81,7 +81,7 @@ def domain_line(domain: Domain, radius: float) -> str:
     positives, (width, height) = domain.positives(radius).counts, domain.extent_km()
     return (
         f"{domain.name}: {len(domain.database):,} database, {len(domain.queries):,} queries"
-        f" ({(positives > 0).sum():,} with a positive within {radius:g} m, {positives.mean():.1f} positives each),"
+        f" ({(positives > 0).sum():,} with a positive within {radius:g} m, {positives.mean():.1f} each),"
         f" {width:.2f} x {height:.2f} km"
     )
 
@@ -112,14 +112,17 @@ def memory_lines(job: Job, net: DescriptorNet, data: PlaceDataModule) -> tuple[L
 
 
 def training(net: DescriptorNet, images: int) -> list[str]:
-    """What a training step takes on the device: its images as floats, and what the backward pass needs of them."""
+    """What a training step takes on the device: its images as floats, and what the backward pass needs of them.
+
+    What single operations need in passing comes on top: on a CPU more than half as much again.
+    """
     height, width = net.image_size
     batch = images * 3 * height * width * 4
     try:
         kept = images * kept_for_backward(net)
     except (NotImplementedError, RuntimeError):  # a part that cannot be followed without values
-        return [f"{size(batch)} for the {images} images of a training step"]
-    return [f"{size(batch + kept)} for a training step of {images} images (kept for its backward pass)"]
+        return [f"at least {size(batch)} for the {images} images of a training step"]
+    return [f"at least {size(batch + kept)} for a training step of {images} images (kept for its backward pass)"]
 
 
 def stages_of(job: Job, data: PlaceDataModule) -> list[Stage]:
