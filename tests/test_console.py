@@ -21,6 +21,7 @@ from geoloc.data import progress
 from geoloc.data.progress import Bar, progress_bar
 from geoloc.index.exact import Exact
 from geoloc.logs import ConsoleFormatter, ConsoleHandler
+from geoloc.tasks import table
 from geoloc.tasks.table import plain_table, print_table, rich_table
 
 COLOURS = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38;[\d;]+)m")
@@ -341,6 +342,19 @@ def test_the_table_of_a_terminal_has_the_same_cells(tty):
     terminal().print(rich_table(ROWS))
     shown = re.sub(r"\x1b\[[\d;?]*\w", "", tty.take())
     assert [line.split() for line in shown.splitlines() if any(map(str.isalnum, line))] == [row_cells(r) for r in ROWS]
+
+
+@pytest.mark.parametrize(("columns", "rule"), [(26, "─"), (25, "-")])
+def test_a_table_that_does_not_fit_is_plain(columns, rule, tty, monkeypatch):
+    """It takes 9 + 5 + 7 characters, two between the columns, and a blank at its left and right."""
+    monkeypatch.setattr(table, "recall_rows", lambda results: ROWS)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    tty.connect()
+    monkeypatch.setattr(sys, "stdout", tty.stream)
+    print_table({})
+    shown = tty.take()
+    assert rule * 5 in shown
+    assert "…" not in shown
 
 
 def row_cells(row: list[str]) -> list[str]:
