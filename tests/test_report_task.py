@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from command_line import results_of
@@ -16,6 +18,7 @@ from PIL import Image
 from geoloc.data.domains import folder as domain_in
 from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
+from geoloc.folders import conf_folder
 from geoloc.messages import one_line
 from geoloc.tasks.report import _apart
 
@@ -215,3 +218,17 @@ def test_frames_are_told_where_frames_are_counted(city):
     domain = domain_in(city, "test", protocol=Protocol(frames=2, metres_per_frame=10.0))
     assert [_apart(domain, meters) for meters in (0.0, 10.0, 29.0)] == ["0 frames", "1 frame", "3 frames"]
     assert _apart(domain_in(city, "test"), 29.0) == "29 m"
+
+
+def test_the_script_for_pictures_of_predictions(run, tmp_path):
+    def call(*typed: object) -> tuple[int, str]:
+        command = [sys.executable, str(conf_folder().parent / "scripts" / "strip.py"), *map(str, typed)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stderr.splitlines()[-1] if done.stderr else ""
+
+    assert call() == (2, "strip.py: error: the following arguments are required: run, domain, out, rows")
+    assert call(run, "maxi", "x.jpg") == (2, f"strip.py: error: maxi: no such domain in {run}; there are mini")
+    assert call(run, "mini", tmp_path / "x.jpg", 2, 0) == (0, "")
+    assert call(run, "mini", tmp_path / "y.jpg", 2) == (0, "")
+    two, one = (Image.open(tmp_path / f"{name}.jpg").height for name in "xy")
+    assert two == 2 * one + 8
