@@ -121,6 +121,7 @@ def _update_leaderboard(folder: Path) -> None:
 
         try:
             write_sweep_files(folder.parent)
+            log.info("all jobs so far: %s", folder.parent / "leaderboard.html")
         except Exception as error:  # the job itself is not to be lost for its table
             log.warning("%s: the leaderboard is not up to date: %s", folder.parent, one_line(error))
             log.debug("traceback", exc_info=error)
