@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from command_line import results_of
@@ -15,6 +17,7 @@ from PIL import Image
 
 from geoloc.data.domains import folder as domain_in
 from geoloc.errors import InputError
+from geoloc.folders import conf_folder
 from geoloc.messages import one_line
 from geoloc.report.paper import strips as drawing
 from geoloc.tasks import report as task
@@ -241,3 +244,17 @@ def test_the_page_holds_as_many_photos_as_asked_for(run, made, tmp_path):
     report = work(tmp_path / "r", "task=report", f"run={run}", *FAST, "report_queries=0")
     photos = [(folder / "report.html").read_text().count("data:image/jpeg") for folder in (report, made)]
     assert photos[0] == 0 < photos[1]
+
+
+def test_the_script_for_pictures_of_predictions(run, tmp_path):
+    def call(*typed: object) -> tuple[int, str]:
+        command = [sys.executable, str(conf_folder().parent / "scripts" / "strip.py"), *map(str, typed)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stderr.splitlines()[-1] if done.stderr else ""
+
+    assert call() == (2, "strip.py: error: the following arguments are required: run, domain, out, rows")
+    assert call(run, "maxi", "x.jpg") == (2, f"strip.py: error: maxi: no such domain in {run}; there are mini")
+    assert call(run, "mini", tmp_path / "x.jpg", 2, 0) == (0, "")
+    assert call(run, "mini", tmp_path / "y.jpg", 2) == (0, "")
+    two, one = (Image.open(tmp_path / f"{name}.jpg").height for name in "xy")
+    assert two == 2 * one + 8

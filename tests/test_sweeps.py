@@ -291,6 +291,8 @@ def test_a_study_from_sweep_to_judgement_elsewhere(tmp_path, hard_city):
     done = geoloc(tmp_path, "-m", *BASE, *typed)
     assert done.returncode == 0, done.stderr
     sweep = only_run(tmp_path, "night_study")
+    assert done.stderr.count(f"all jobs so far: {sweep / 'leaderboard.html'}\n") == 4
+    assert done.stdout.lstrip().startswith("domain ")  # what Hydra says of its jobs is no table
     before = (sweep / "study.csv").read_text()
     results = results_of(sweep / "0")
     (sweep / "0" / "results.json").write_text(json.dumps({**results, "status": "interrupted", "domains": {}}))

@@ -123,6 +123,7 @@ def _update_leaderboard(folder: Path) -> None:
 
         try:
             write_sweep_files(folder.parent)
+            log.info("all jobs so far: %s", folder.parent / "leaderboard.html")
         except Exception as error:  # the job itself is not to be lost for its table
             log.warning("%s: the leaderboard is not up to date: %s", folder.parent, one_line(error))
             log.debug("traceback", exc_info=error)
@@ -169,7 +170,7 @@ def _do(job: Job) -> float | None:
 
     for name in ("pytorch_lightning", "faiss"):  # they set their own levels when they are imported
         logging.getLogger(name).setLevel(logging.WARNING)
-    log.info("%s\nfolder: %s, seed %d", job.command, job.folder, job.seed)
+    log.info("%s\nfolder: %s, seed %d", job.command, job.folder, job.seed, extra={"whole": True})
     pl.seed_everything(job.seed, workers=True, verbose=False)
     return import_module(f"geoloc.tasks.{job.cfg['task']}").do(job)
 

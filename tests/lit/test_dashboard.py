@@ -156,6 +156,18 @@ def test_offline_switches_the_reports_of_wandb_off(tmp_path, monkeypatch):
     assert "WANDB_ERROR_REPORTING" not in os.environ
 
 
+def test_wandb_prints_nothing_and_one_line_says_where_the_run_is(tmp_path, monkeypatch, caplog, capfd):
+    logged_out(monkeypatch, tmp_path / "home")
+    caplog.set_level("INFO", "geoloc")
+    board = Dashboard(str(tmp_path / "job"), offline=True)
+    board.begin({}, "x", None, "train")
+    board.end(0, 1.0)
+    (folder,) = (tmp_path / "job" / "wandb").glob("offline-run-*")
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("geoloc")]
+    assert said == [f"W&B: offline; send this run by `wandb sync {folder}`"]
+    assert "".join(capfd.readouterr()) == ""
+
+
 def test_a_run_that_cannot_reach_its_server_goes_on_offline(tmp_path, monkeypatch, caplog):
     logged_out(monkeypatch, tmp_path / "home")
     init = wandb.init

@@ -108,11 +108,17 @@ class Dashboard(WandbLogger):
                 run = self._offline_run(asked)
             else:
                 # Without a network the end of a run would wait for one for ever; the run's files can be sent later.
-                run = wandb.init(**asked, resume="allow", settings=wandb.Settings(finish_timeout=FINISH_S))
+                settings = wandb.Settings(finish_timeout=FINISH_S, quiet=True)  # and yet failures are told
+                run = wandb.init(**asked, resume="allow", settings=settings)
         except wandb.Error as error:
             log.warning("W&B: %s; tracked offline: send it with `wandb sync` later", str(error).splitlines()[0])
             run = self._offline_run(asked)
         self._experiment = run
+        # In place of the forty lines that W        # One line in place of the forty that W&B would print.B would print.
+        if run.offline:
+            log.info("W&B: offline; send this run by `wandb sync %s`", Path(run.dir).parent)
+        elif run.url:
+            log.info("W&B: %s", run.url)
         write_whole(record, json.dumps({"id": run.id, "name": asked["name"], "group": asked["group"]}) + "\n")
         run.define_metric("epoch", hidden=True)
         for part in ("train", "val", "mining"):
@@ -130,7 +136,7 @@ class Dashboard(WandbLogger):
         self.variables = [name for name in variables if name not in os.environ]
         os.environ.update({name: variables[name] for name in self.variables})
         wandb.teardown()  # what is running has read the variables already
-        return wandb.init(**asked, mode="offline")
+        return wandb.init(**asked, mode="offline", settings=wandb.Settings(silent=True))
 
     def log_hyperparams(self, params: Any, *args: Any, **more: Any) -> None:
         """The config is complete since `begin`."""
