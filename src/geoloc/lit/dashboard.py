@@ -114,7 +114,7 @@ class Dashboard(WandbLogger):
             log.warning("W&B: %s; tracked offline: send it with `wandb sync` later", str(error).splitlines()[0])
             run = self._offline_run(asked)
         self._experiment = run
-        # In place of the forty lines that W        # One line in place of the forty that W&B would print.B would print.
+        # One line in place of the forty that W&B would print.
         if run.offline:
             log.info("W&B: offline; send this run by `wandb sync %s`", Path(run.dir).parent)
         elif run.url:
