@@ -7,8 +7,8 @@ Without rows, six queries spread over the domain are taken. The picture in the R
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 from PIL import Image
@@ -17,12 +17,21 @@ from geoloc.report.figures import strip
 from geoloc.report.paper.ranked import read_ranked
 
 
-def main(run: str, domain: str, out: str, *rows: str) -> None:
+def main() -> None:
     """Stack the strips of the chosen queries."""
-    folders = json.loads((Path(run) / "results.json").read_text())["domains"][domain]["folders"]
-    found = read_ranked(Path(run) / "predictions" / f"{domain}.csv")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("domain")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("rows", type=int, nargs="*")
+    args = parser.parse_args()
+    domains = json.loads((args.run / "results.json").read_text())["domains"]
+    if args.domain not in domains:
+        parser.error(f"{args.domain}: no such domain in {args.run}; there are {', '.join(domains)}")
+    folders = domains[args.domain]["folders"]
+    found = read_ranked(args.run / "predictions" / f"{args.domain}.csv")
     count = len(found.queries)
-    chosen = [int(row) for row in rows] or list(range(0, count, max(1, count // 6)))[:6]
+    chosen = args.rows or list(range(0, count, max(1, count // 6)))[:6]
     strips = [
         strip(
             Path(folders["queries"]) / found.queries[row],
@@ -34,8 +43,8 @@ def main(run: str, domain: str, out: str, *rows: str) -> None:
     picture = Image.new("RGB", (strips[0].width, sum(each.height + 8 for each in strips) - 8), "white")
     for number, each in enumerate(strips):
         picture.paste(each, (0, number * (each.height + 8)))
-    picture.save(out, quality=85)
+    picture.save(args.out, quality=85)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -392,6 +392,49 @@ def test_a_run_whose_attention_fails_is_reported_all_the_same(tmp_path, mini_cit
     assert (run / "report.html").stat().st_size > 0
 
 
+def test_queries_that_are_asked_for_by_name(tmp_path, mini_city):
+    """In two domains; each has the query at 540202 m, and one of them that at 540302 m."""
+    other = write_hard_city(tmp_path / "other", places=3)
+    typed = [
+        *TASK,
+        "aggregator=spoc",
+        f"data.path={mini_city}",
+        f'test_folders=["{mini_city}","{other}"]',
+        'attention=["540302","0540202.00"]',
+    ]
+    run = work(tmp_path / "run", *typed)
+    listed = {}
+    for name in (mini_city.name, "other"):
+        with (run / "attention" / f"{name}.csv").open() as file:
+            listed[name] = [(row["query"].split("@")[1], row["file"]) for row in csv.DictReader(file)]
+    assert list(dict.fromkeys(listed[mini_city.name])) == [
+        ("0540302.00", f"attention/{mini_city.name}/1.jpg"),
+        ("0540202.00", f"attention/{mini_city.name}/2.jpg"),
+    ]
+    assert set(listed["other"]) == {("0540202.00", "attention/other/1.jpg")}
+
+
+@pytest.mark.parametrize("task", ["test", "train"])
+def test_names_of_no_query_or_of_several_are_refused_before_anything_is_computed(tmp_path, mini_city, task):
+    typed = [*TASK, f"task={task}", f"data.path={mini_city}", 'attention=["zebra","0540"]']
+    with pytest.raises(InputError) as caught:
+        work(tmp_path / "run", *typed)
+    name = mini_city.name
+    assert caught.value.problems == (
+        f"attention: no query of {name} is called, or has in its path, zebra",
+        f"attention: 0540 fits 6 queries of {name}; type more of the path",
+    )
+    assert not (tmp_path / "run" / "predictions").exists()
+
+
+@pytest.mark.parametrize("wanted", ["-1", "true", "2.5", "[7]"])
+def test_what_is_no_number_and_no_list_of_names_is_refused(tmp_path, mini_city, wanted):
+    with pytest.raises(
+        InputError, match=r"^attention: must be a number from 0, or a list of paths of queries or parts"
+    ):
+        job_of(tmp_path, f"data.path={mini_city}", *TASK, f"attention={wanted}")
+
+
 @pytest.mark.parametrize("typed", [["task=check"], ["task=describe", "checkpoint=null"]])
 def test_it_is_refused_where_nothing_is_judged(tmp_path, mini_city, typed):
     with pytest.raises(InputError, match="attention: has an effect on task=train and task=test alone"):

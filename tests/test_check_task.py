@@ -201,6 +201,11 @@ def test_the_policy_is_refused_where_it_does_nothing(city, tmp_path, task):
         job_of(tmp_path, f"task={task}", f"test_folders=[{city}]", "unreadable=skip_and_count")
 
 
+def test_what_the_report_holds_is_refused_where_there_is_no_report(city, tmp_path):
+    with pytest.raises(InputError, match="report_queries: has no effect on task=check, which judges nothing"):
+        work(tmp_path / "run", *QUIET, "task=check", f"data.path={city}", "report_queries=500")
+
+
 def test_problems_come_out_together(city, tmp_path):
     """One error for all domains of all stages."""
     for path in (city / "images" / "val" / "queries").iterdir():

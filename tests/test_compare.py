@@ -89,7 +89,7 @@ def test_by_hand(pair, tmp_path, capsys):
     assert "| day | 1 | 37.5 | 62.5 | +25.0 [-25.0, +62.5] | 37.5 | 12.5 | 0.6250 | 1.0000 |" in page
     assert "| day | 100.0 m | 5.0 m |" in page
     assert "- day: right within 25 m; 5 queries flipped (flipped.csv)" in page
-    assert "Nothing else differs in the config." in page
+    assert "- Keys are not compared: " in page
     results = results_of(out)
     assert (results["status"], results["task"], results["warnings"]) == ("finished", "compare", [])
     assert "domains" not in results  # it is no run that could be searched or compared again

@@ -21,6 +21,7 @@ from geoloc.data import progress
 from geoloc.data.progress import Bar, progress_bar
 from geoloc.index.exact import Exact
 from geoloc.logs import ConsoleFormatter, ConsoleHandler
+from geoloc.tasks import table
 from geoloc.tasks.table import plain_table, print_table, rich_table
 
 COLOURS = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38;[\d;]+)m")
@@ -196,9 +197,42 @@ def test_the_log_stands_above_the_bars_in_one_piece(clock, tty):
         tty.take()
         log.info("saved %s", path)
         shown = tty.take()
-        assert f"saved {path}" in shown  # not broken by the terminal's width
+        assert path in shown  # not broken by the terminal's width
         assert shown.index("saved") < shown.index("outer") < shown.index("inner")
     assert progress._display.progress is None
+
+
+def test_lines_are_broken_between_words_unless_they_are_commands(tty, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    tty.connect()
+    log = logging_to_console()
+    log.info("described 684 images in 16.0 s")
+    assert tty.take() == "described 684 images\r\nin 16.0 s\r\n"
+    log.info("python -m geoloc.run seed=1", extra={"whole": True})
+    assert tty.take() == "python -m geoloc.run seed=1\r\n"
+
+
+def test_there_is_room_for_two_interruptions_beside_the_bars(clock, tty, monkeypatch):
+    """A ^C at the end of a full line would be wrapped, and the erasing would then miss the first line."""
+    monkeypatch.setenv("COLUMNS", "80")
+    tty.connect()
+    with progress_bar("outer", "epochs") as outer, progress_bar("describing") as inner:
+        outer(0, 2)
+        inner(1, 4, "loss 0.1234")
+        lines = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", tty.take()).splitlines()
+    assert max(len(line) for line in lines) == 76
+
+
+def test_work_that_is_cut_off_leaves_no_line_in_a_log_file(clock, capsys):
+    def stop():
+        with progress_bar("describing") as advance:
+            advance(1, 100)
+            clock[0] = 11
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert capsys.readouterr().err == ""
 
 
 def test_work_that_fails_leaves_a_clean_terminal(clock, tty):
@@ -308,6 +342,19 @@ def test_the_table_of_a_terminal_has_the_same_cells(tty):
     terminal().print(rich_table(ROWS))
     shown = re.sub(r"\x1b\[[\d;?]*\w", "", tty.take())
     assert [line.split() for line in shown.splitlines() if any(map(str.isalnum, line))] == [row_cells(r) for r in ROWS]
+
+
+@pytest.mark.parametrize(("columns", "rule"), [(26, "─"), (25, "-")])
+def test_a_table_that_does_not_fit_is_plain(columns, rule, tty, monkeypatch):
+    """It takes 9 + 5 + 7 characters, two between the columns, and a blank at its left and right."""
+    monkeypatch.setattr(table, "recall_rows", lambda results: ROWS)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    tty.connect()
+    monkeypatch.setattr(sys, "stdout", tty.stream)
+    print_table({})
+    shown = tty.take()
+    assert rule * 5 in shown
+    assert "…" not in shown
 
 
 def row_cells(row: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from geoloc.index.faiss_flat import FaissFlat
 from geoloc.index.faiss_hnsw import FaissHnsw
 from geoloc.index.faiss_ivfpq import CODES, POINTS, FaissIvfpq
 from geoloc.memory import Stage, biggest, free_disk, free_memory, index_bytes, kept_for_backward, size
-from geoloc.tasks.banner import experiment_lines, shortages
+from geoloc.tasks import build
+from geoloc.tasks.banner import experiment_lines, shortages, stages_of
+from geoloc.tasks.reading import read_domains
 
 SMALL = [
     *("data=folder", "image_size=[64,64]", "backbone.weights=none", "aggregator.clusters=4", "trainer=cpu"),
@@ -116,14 +119,38 @@ def test_the_banner_of_a_run(mini_city, tmp_path, caplog):
     assert lines["device"].startswith("cpu, ")
     assert lines["device"].endswith("precision 32-true")
     assert lines["network"].endswith("descriptor of 1024 values")
-    assert lines["train"] == lines["val"] == lines["test"] == "mini: 12 database, 6 queries"
+    counts = "mini: 12 database, 6 queries (6 with a positive within {} m, 2.0 each), 0.50 x 0.00 km"
+    assert lines["train"] == counts.format(10)
+    assert lines["val"] == lines["test"] == counts.format(25)
+    assert not [text for text in caplog.messages if "6 queries (" in text and text != banner]  # said once
     assert lines["disk"].startswith("test: 18 descriptors x 1,024 values x 4 bytes = 0.1 MB, ")
     assert f"at most {size(4 * (12 * 1024 + 1024 * 1024 + 1024 * 12))} to search mini (index=exact)" in lines["memory"]
-    assert "for a training step of 16 images" in lines["memory"]
+    assert re.search(r"at least \d+\.\d MB for a training step of 16 images", lines["memory"])
     described = [text for text in caplog.messages if "mini: described 18 images in " in text]
     assert len(described) == 2  # validation and test
     assert "searched for 6 queries in " in described[0]
     assert any(text.startswith("epoch 0: trained on 4 tuples in ") for text in caplog.messages)
+
+
+def test_images_of_a_training_step(mini_city, tmp_path, caplog):
+    """4 tuples; night photos of a query are trained on beside the query itself."""
+    caplog.set_level(logging.INFO, "geoloc")
+    work(tmp_path / "run", *SMALL, f"data.path={mini_city}", "aug=night", "miner.negatives=3")
+    assert "for a training step of 24 images" in caplog.text
+
+
+def test_stages_on_the_disk(mini_city, tmp_path):
+    """Of 12 database images and 6 queries; five crops of each query are described where it is tested, or tuned for."""
+
+    def stages(*typed: str) -> dict[str, int]:
+        job = job_of(tmp_path, *SMALL, f"data.path={mini_city}", "views=five_crops", *typed)
+        train, (val,), (test,) = read_domains(job, ("train", "val", "test")).values()
+        data = build.datamodule(job, {"train": train, "val": [val], "test": [test]}, build.network(job))
+        return {stage.name: sum(stage.rows.values()) for stage in stages_of(job, data)}
+
+    tuned = {"postprocess=[geo_density]"}
+    assert stages() == {"test": 42, "val": 18, "mining": 18}
+    assert stages(*tuned) == {"test": 42, "val": 18, "mining": 18, "tuning": 42}
 
 
 def re_split(line: str) -> tuple[str, str]:

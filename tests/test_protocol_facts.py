@@ -93,7 +93,7 @@ def test_panoramas_from_test_to_search(run, tmp_path, capsys):
 
 def test_fewer_panoramas_than_recall_asks_for(run, caplog):
     found = run("tokyo247_panoramas", "recall_values=[1,9]", "saved_predictions=9")
-    assert "tokyo247_panoramas: R@9 counts all 8 panoramas" in caplog.messages
+    assert "test: tokyo247_panoramas: R@9 counts all 8 panoramas" in caplog.messages
     rows = rows_of(found, "tokyo247_panoramas.csv").values()
     assert {len({pano_of(row["database"]) for row in each[:8]}) for each in rows} == {8}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from command_line import results_of
@@ -14,10 +16,11 @@ from mini import write_hard_city
 from PIL import Image
 
 from geoloc.data.domains import folder as domain_in
-from geoloc.data.protocols import Protocol
 from geoloc.errors import InputError
+from geoloc.folders import conf_folder
 from geoloc.messages import one_line
-from geoloc.tasks.report import _apart
+from geoloc.report.paper import strips as drawing
+from geoloc.tasks import report as task
 
 NET = [
     *("data=folder", "image_size=[64,64]", "backbone.weights=none", "aggregator=gem", "trainer=cpu", "num_workers=0"),
@@ -195,7 +198,11 @@ def test_refusals(run, tmp_path, city):
     (problem,) = refused(tmp_path / "4", f"run={run}", "figures.queries=[zebra]")
     assert "zebra" in problem
     assert refused(tmp_path / "5", f"run={run}", "figures.format=[jpg]")[0].startswith("figures.format.0: ")
-    assert refused(tmp_path / "6", f"run={run}", "figures.queries=0")[0].startswith("figures.queries: must be a number")
+    for at, wrong in enumerate(("0", "[500002.00]")):  # a number that is meant as a name
+        assert refused(tmp_path / f"6{at}", f"run={run}", f"figures.queries={wrong}") == [
+            "figures.queries: must be a number from 1, or a list of paths of queries or parts of them (in quotes where"
+            " they are numbers)"
+        ]
     assert refused(tmp_path / "7", f"run={run}", "figures.width=100")[0].startswith("figures.width: ")
     described = work(tmp_path / "described", "task=describe", *NET, f"data.path={city}")
     assert refused(tmp_path / "8", f"run={described}") == [
@@ -211,7 +218,43 @@ def test_figures_are_of_this_task_alone(run, tmp_path):
         work(tmp_path / "s", "task=test", f"run={run}")
 
 
-def test_frames_are_told_where_frames_are_counted(city):
-    domain = domain_in(city, "test", protocol=Protocol(frames=2, metres_per_frame=10.0))
-    assert [_apart(domain, meters) for meters in (0.0, 10.0, 29.0)] == ["0 frames", "1 frame", "3 frames"]
-    assert _apart(domain_in(city, "test"), 29.0) == "29 m"
+def test_frames_are_told_where_frames_are_counted(run, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    drawn = []
+    monkeypatch.setattr(task, "strips", lambda rows, *more: drawn.extend(rows) or drawing.strips(rows, *more))
+    framed = copied(run, tmp_path / "run")
+    results = results_of(framed)
+    results["domains"]["mini"]["protocol"] |= {"radius": None, "frames": 12, "metres_per_frame": 2.0}
+    (framed / "results.json").write_text(json.dumps(results))
+    report = work(tmp_path / "r", "task=report", f"run={framed}", FAST[0], "figures.queries=8", FAST[2])
+    with (framed / "predictions" / "mini.csv").open() as file:
+        meters = {}
+        for row in csv.DictReader(file):
+            meters.setdefault(row["query"], []).append(float(row["meters"]))
+    # All photos lie a whole number of frames apart: 2 m, and 4 m and 100 m.
+    assert drawn
+    for strip in drawn:
+        frames = [round(each / 2) for each in meters[strip.query.name][:5]]
+        assert strip.labels == [f"{each} frame{'' if each == 1 else 's'}" for each in frames]
+    assert figures_in(report) == {"recall_at_n", "strips_mini"}  # its metres are nowhere on earth
+    assert "mini: its metres stand for frames, so it has neither a map nor a recall by distance" in caplog.text
+
+
+def test_the_page_holds_as_many_photos_as_asked_for(run, made, tmp_path):
+    report = work(tmp_path / "r", "task=report", f"run={run}", *FAST, "report_queries=0")
+    photos = [(folder / "report.html").read_text().count("data:image/jpeg") for folder in (report, made)]
+    assert photos[0] == 0 < photos[1]
+
+
+def test_the_script_for_pictures_of_predictions(run, tmp_path):
+    def call(*typed: object) -> tuple[int, str]:
+        command = [sys.executable, str(conf_folder().parent / "scripts" / "strip.py"), *map(str, typed)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stderr.splitlines()[-1] if done.stderr else ""
+
+    assert call() == (2, "strip.py: error: the following arguments are required: run, domain, out, rows")
+    assert call(run, "maxi", "x.jpg") == (2, f"strip.py: error: maxi: no such domain in {run}; there are mini")
+    assert call(run, "mini", tmp_path / "x.jpg", 2, 0) == (0, "")
+    assert call(run, "mini", tmp_path / "y.jpg", 2) == (0, "")
+    two, one = (Image.open(tmp_path / f"{name}.jpg").height for name in "xy")
+    assert two == 2 * one + 8

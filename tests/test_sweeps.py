@@ -27,8 +27,8 @@ from geoloc.config import problems
 from geoloc.errors import InputError
 from geoloc.folders import new_job
 from geoloc.messages import one_line
-from geoloc.run import conf_folder
-from geoloc.sweeps import of_sweep
+from geoloc.run import _exit_code, conf_folder
+from geoloc.sweeps import WITHOUT_VALUE, of_sweep
 from geoloc.tasks import build, train
 
 ROOT = conf_folder().parent
@@ -52,6 +52,29 @@ def do(job):
         raise RuntimeError("boom")
     write_status(job, "finished")
     return value
+
+geoloc.run._do = do
+geoloc.run.main()
+"""
+
+# A sweep whose first job fails while it holds a network, and whose third is killed.
+ENDED = """
+import os, signal, time, weakref
+import geoloc.run
+
+held = []
+
+class Network: pass
+
+def do(job):
+    assert not any(network() for network in held), "the network of a failed job is still there"
+    if job.seed == 0:
+        network = Network()
+        held.append(weakref.ref(network))
+        raise RuntimeError("boom")
+    if job.seed == 2:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
 
 geoloc.run._do = do
 geoloc.run.main()
@@ -173,14 +196,14 @@ def test_what_is_right_alone_may_be_wrong_in_a_sweep():
     (line,) = of_sweep({**TRAINED, "task": "describe"}, "maximize")
     assert line == "task=describe: returns nothing that a search could maximize"
     (line,) = of_sweep(TRAINED, "minimize")
-    assert line.startswith("hydra.sweeper.direction: recall is to be maximized, not minimized;")
+    assert line.startswith("hydra.sweeper.direction: must be maximize, of recall, not minimize;")
 
 
 @needs_plugin
 def test_the_plugins_own_direction_is_refused():
     """It is to minimise; hparams_search=optuna sets the other one, and trials may fail."""
     (line,) = problems(composed("hydra/sweeper=optuna"))
-    assert line.startswith("hydra.sweeper.direction: recall is to be maximized, not minimized")
+    assert line.startswith("hydra.sweeper.direction: must be maximize, of recall, not minimize;")
     for choice in ("optuna", "night_augmentation"):
         assert problems(composed(f"hparams_search={choice}")) == []
         assert HydraConfig.get().sweeper.max_failure_rate == 1
@@ -224,6 +247,25 @@ def test_jobs_of_the_launchers_see_a_gpu():
         assert (launcher.gpus_per_node, launcher._target_.rpartition(".")[2]) == (1, kind)
 
 
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ('Could not detect "srun", are you indeed on a slurm cluster?', "hydra/launcher=slurm: there is no SLURM"),
+        ("Cannot set different distribution kind to the same parameter name.", "hydra.sweeper.params: the search in"),
+    ],
+)
+def test_what_a_plug_in_cannot_do_with_what_was_typed_is_wrong_input(said, line):
+    assert one_line(RuntimeError(said)).startswith(line)
+    assert _exit_code(RuntimeError(said)) == 2
+
+
+def test_tasks_without_a_value_are_those_that_return_nothing():
+    tasks = [path.stem for path in (ROOT / "conf" / "task").glob("*.yaml")]
+    returned = {task: importlib.import_module(f"geoloc.tasks.{task}").do.__annotations__["return"] for task in tasks}
+    assert set(WITHOUT_VALUE) == {task for task, kind in returned.items() if kind == "None"}
+    assert set(returned.values()) == {"None", "float"}
+
+
 def test_without_a_launchers_plugin_the_line_says_what_to_install():
     error = MissingConfigException("no", "hydra/launcher/submitit_slurm", ["basic", "local", "slurm"])
     assert one_line(error) == "hydra/launcher=slurm: the plug-in is not installed: pip install -e '.[cluster]'"
@@ -249,6 +291,8 @@ def test_a_study_from_sweep_to_judgement_elsewhere(tmp_path, hard_city):
     done = geoloc(tmp_path, "-m", *BASE, *typed)
     assert done.returncode == 0, done.stderr
     sweep = only_run(tmp_path, "night_study")
+    assert done.stderr.count(f"all jobs so far: {sweep / 'leaderboard.html'}\n") == 4
+    assert done.stdout.lstrip().startswith("domain ")  # what Hydra says of its jobs is no table
     before = (sweep / "study.csv").read_text()
     results = results_of(sweep / "0")
     (sweep / "0" / "results.json").write_text(json.dumps({**results, "status": "interrupted", "domains": {}}))
@@ -303,6 +347,22 @@ def test_a_search_maximises_the_validation_recall_and_is_continued(tmp_path, har
     assert len({trial.params["lr_scale"] for trial in trials}) == 4
     found = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
     assert found["best_value"] == pytest.approx(max(best))
+
+
+@pytest.mark.slow
+def test_a_failed_job_leaves_nothing_behind_and_a_killed_one_leaves_word(tmp_path, hard_city):
+    typed = ["-m", *BASE, f"data.path={hard_city}", "seed=0,1,2,3"]
+    done = subprocess.run([sys.executable, "-c", ENDED, *typed], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 130, done.stderr
+    sweep = only_run(tmp_path)
+    assert results_of(sweep / "0")["error"] == "RuntimeError: boom"
+    assert not (sweep / "1" / "results.json").exists()  # nothing was wrong there
+    assert results_of(sweep / "2")["status"] == "interrupted"
+    assert {row["job"]: row["status"] for row in rows_of(sweep / "leaderboard.csv")} == {
+        "0": "failed",
+        "2": "interrupted",
+    }
+    assert not (sweep / "3").exists()
 
 
 def search(folder, values, *typed):

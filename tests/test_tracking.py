@@ -7,6 +7,7 @@ from command_line import TINY, geoloc, only_run, results_of
 from wandb_files import offline_runs
 
 from geoloc.errors import InputError
+from geoloc.messages import pasteable
 from geoloc.run import _exit_code
 from geoloc.tasks.job import Job
 from geoloc.tasks.tracking import recall_rows, run_name
@@ -24,6 +25,8 @@ def test_the_name_of_a_run_is_what_is_typed(tmp_path):
     )
     assert run_name(job("data=folder unit_length=True aug=night", tmp_path)) == "aug=night"
     assert run_name(job("data=folder", tmp_path)) == "data=folder"
+    path = "data.path='/my photos, old'"
+    assert run_name(job(f"seed=1 {pasteable([path])}")) == f"seed=1 {path}"
 
 
 def test_the_exit_code_is_that_of_the_process():

@@ -155,10 +155,10 @@ def _line(item: Any, known: list[str]) -> str:
         return f"{key}: no such key{did_you_mean(key, known)}"
     if key.startswith("image_size"):
         return "image_size: must be [height, width] in whole pixels, such as [480, 640]"
-    if key.startswith("figures.queries"):
-        return (
-            f"figures.queries: must be a number, or a list of paths of queries or parts of them, not {item['input']!r}"
-        )
+    for choice, least in (("attention", 0), ("figures.queries", 1)):
+        if key.startswith(choice):  # one line for both: no number, and no list of names
+            names = "a list of paths of queries or parts of them (in quotes where they are numbers)"
+            return f"{choice}: must be a number from {least}, or {names}"
     if key.startswith("baseline"):
         return f"baseline: must be KEY=VALUE or a list of such, not {item['input']!r}"
     return f"{key}: {_lower(item['msg'])}, not {item['input']!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
+from textwrap import fill
 from typing import IO, TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -58,16 +59,22 @@ def terminal(error: bool = True) -> Console:
     return Console(stderr=error, highlight=False, markup=False, emoji=False)
 
 
-def write_line(text: str, style: str = "") -> None:
+def write_line(text: str, style: str = "", whole: bool = False) -> None:
     """Write to standard error, above the bars if there are any.
 
     Args:
-        text: Its lines are not broken, so that paths can be copied.
+        text: A terminal breaks its lines at blanks alone, so that paths can be copied.
         style: Of rich, such as "yellow"; for terminals alone.
+        whole: Nor at blanks, so that commands can be copied.
     """
     if fancy(sys.stderr):
         from rich.text import Text
 
+        if not whole:
+            text = "\n".join(
+                fill(line, terminal().width, break_long_words=False, break_on_hyphens=False)
+                for line in text.split("\n")
+            )
         terminal().print(Text(text, style), soft_wrap=True)  # a style of `print` would colour the bars too
     else:
         sys.stderr.write(f"{text}\n")

@@ -1,5 +1,9 @@
 """Exceptions for the user: what is wrong and how to put it right, in a line each and without a traceback."""
 
+from __future__ import annotations
+
+from traceback import clear_frames
+
 
 class InputError(ValueError):
     """Wrong config, data or file. `run.py` prints the message alone, without a traceback, and exits with code 2.
@@ -18,3 +22,14 @@ class InputError(ValueError):
 
 class CheckFailedError(Exception):
     """A check has found something that would spoil results. `run.py` exits with code 1; the findings are in the log."""
+
+
+def let_go(error: BaseException | None) -> None:
+    """Free what the ended functions of an error's traceback still hold, such as a network on the GPU.
+
+    Args:
+        error: With those that led to it. Its message and its lines of the traceback stay.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

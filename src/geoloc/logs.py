@@ -57,7 +57,8 @@ class ConsoleFormatter(logging.Formatter):
 class ConsoleHandler(logging.Handler):
     """Writes records to standard error, above the bars of a terminal.
 
-    A record may bring something of rich's as `extra={"picture": ...}`, which a terminal shows in place of the text.
+    A record may bring something of rich's as `extra={"picture": ...}`, which a terminal shows in place of the text, or
+    `extra={"whole": True}` if a terminal is not to break its lines.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -67,7 +68,7 @@ class ConsoleHandler(logging.Handler):
             if picture is not None and fancy(sys.stderr):
                 terminal().print(picture)
             else:
-                write_line(self.format(record), STYLES.get(record.levelno, ""))
+                write_line(self.format(record), STYLES.get(record.levelno, ""), getattr(record, "whole", False))
         except Exception:
             self.handleError(record)
 

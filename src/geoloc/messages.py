@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,17 @@ PLUGINS = {
 }
 # What Optuna says, without and with a file, where no trial has a value.
 NO_TRIAL = ("No trials are completed yet.", "Record does not exist.")
+OTHER_SPACE = (
+    "hydra.sweeper.params: the search in this folder has begun with another kind of values (interval, range, choice) or"
+    " other choices for a key; search in a new folder"
+)
+# Part of what a plug-in says of what was typed -> what is wrong.
+ASKED = {
+    'Could not detect "srun"': "hydra/launcher=slurm: there is no SLURM (srun) on this machine;"
+    " hydra/launcher=local starts jobs at once without it",
+    "Cannot set different distribution kind": OTHER_SPACE,
+    "CategoricalDistribution does not support dynamic value space": OTHER_SPACE,
+}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -42,11 +54,35 @@ def say(error: BaseException) -> None:
         sys.stderr.write(f"error: {line}\n")
 
 
+def pasteable(typed: Iterable[str]) -> str:
+    """Arguments as a shell takes them, in quotes only where these are needed.
+
+    Example:
+        >>> print(pasteable(["image_size=[64,64]", "data.path='/my photos'", "a='$b'"]))
+        image_size=[64,64] "data.path='/my photos'" 'a='"'"'$b'"'"''
+    """
+    return " ".join(map(_quoted, typed))
+
+
+def _quoted(text: str) -> str:
+    if re.fullmatch(r"[\w@%+=:,./~\[\]-]+", text):
+        return text
+    # Most have Hydra's single quotes within, which shlex would write in five characters each.
+    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
+
+
+def wrongly_asked(error: BaseException) -> str:
+    """What is wrong with what was typed, where a plug-in's error is about that; else nothing."""
+    return next((said for part, said in ASKED.items() if part in str(error)), "")
+
+
 def one_line(error: BaseException) -> str:
     """What an exception says, in one line and without Hydra's advice to add unknown keys, which are refused here."""
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read; put the value in quotes, such as \"key='value with (signs) = '\""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and (said := _missing(error)):
+        return said
+    if said := wrongly_asked(error):
         return said
     if str(error).strip("'\"") in NO_TRIAL:
         return "no trial of the search has finished; leaderboard.html in its folder tells why"

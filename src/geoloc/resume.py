@@ -23,6 +23,7 @@ MAY_CHANGE = (
     "logger",
     "num_workers",
     "patience",
+    "report_queries",
     "reuse_memory",
     "saved_predictions",
     "slices",

@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -23,10 +24,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from geoloc.console import choose, level_of
-from geoloc.errors import CheckFailedError, InputError
+from geoloc.errors import InputError, let_go
 from geoloc.folders import conf_folder, datasets_folder, made, new_folder, new_job
-from geoloc.messages import one_line, say
-from geoloc.resume import DESCRIBING, lock_run, refuse_drift, resumed_arguments
+from geoloc.messages import one_line, pasteable, say, wrongly_asked
+from geoloc.resume import lock_run, refuse_drift, resumed_arguments
 from geoloc.textfiles import write_whole
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def run_job(cfg: DictConfig) -> float | None:
             say(error)
             raise SystemExit(2) from error
         if HydraConfig.get().mode == RunMode.MULTIRUN:
+            let_go(error)  # Hydra keeps it until the sweep ends
             raise
         FAILURES.append(error)  # Hydra would add a line of its own to ours
         return None
@@ -95,8 +97,10 @@ def _run(cfg: DictConfig) -> float | None:
             raise ArithmeticError(f"the recall that decides is {result}")
         exit_code = 0
     except BaseException as error:
+        from geoloc.tasks.failure import note_failure
+
         exit_code = _exit_code(error)
-        _note_failure(job, error)
+        note_failure(job, error)
         raise
     finally:
         _close(job, exit_code, result)
@@ -120,6 +124,7 @@ def _update_leaderboard(folder: Path) -> None:
 
         try:
             write_sweep_files(folder.parent)
+            log.info("all jobs so far: %s", folder.parent / "leaderboard.html")
         except Exception as error:  # the job itself is not to be lost for its table
             log.warning("%s: the leaderboard is not up to date: %s", folder.parent, one_line(error))
             log.debug("traceback", exc_info=error)
@@ -134,7 +139,7 @@ def _job(cfg: DictConfig) -> Job:
     content = plain(cfg)
     folder = Path(hydra_config.runtime.output_dir)
     seed = content["seed"] if content["seed"] >= 0 else _drawn_seed(folder)
-    command = "python -m geoloc.run " + " ".join(hydra_config.overrides.task)
+    command = "python -m geoloc.run " + pasteable(hydra_config.overrides.task)
     sweep = folder.parent if hydra_config.mode == RunMode.MULTIRUN else None
     job = Job(content, instantiate, folder, typed_keys(), command.strip(), seed, sweep=sweep, pinned=pinned_keys())
     job.searched, job.lock = search_direction() is not None, lock_run(folder)
@@ -168,48 +173,19 @@ def _do(job: Job) -> float | None:
 
     for name in ("pytorch_lightning", "faiss"):  # they set their own levels when they are imported
         logging.getLogger(name).setLevel(logging.WARNING)
-    log.info("%s\nfolder: %s, seed %d", job.command, job.folder, job.seed)
+    log.info("%s\nfolder: %s, seed %d", job.command, job.folder, job.seed, extra={"whole": True})
     if job.cfg["reuse_memory"]:
         keep_freed_memory()
     pl.seed_everything(job.seed, workers=True, verbose=False)
     return import_module(f"geoloc.tasks.{job.cfg['task']}").do(job)
 
 
-def _note_failure(job: Job, error: BaseException) -> None:
-    """Log the failure and leave it in results.json; whatever was written before stays."""
-    from geoloc.data.progress import clear
-    from geoloc.lit.store import tidy
-    from geoloc.tasks.results import write_status
-
-    clear()
-    interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
-    if isinstance(error, InputError):
-        for problem in error.problems:
-            log.error(problem)
-    elif isinstance(error, CheckFailedError):
-        log.error("%s", error)
-    elif interrupted:
-        log.error("interrupted%s", f"; continue with resume={job.folder}" if _resumable(job) else "")
-    else:
-        log.error("%s: %s (traceback in %s)", type(error).__name__, one_line(error), job.folder / "debug.log")
-    log.debug("traceback", exc_info=error)
-    error.geoloc_logged = True  # type: ignore[attr-defined]
-    if not job.cfg["keep_descriptors"]:
-        tidy(job.folder / "descriptors")
-    write_status(job, "interrupted" if interrupted else "failed", error=f"{type(error).__name__}: {one_line(error)}")
-
-
-def _resumable(job: Job) -> bool:
-    """Whether something is there to go on from: a checkpoint, or descriptors of a test."""
-    trained = job.cfg["task"] == "train" and (job.folder / "checkpoints" / "last.ckpt").is_file()
-    return trained or job.cfg["task"] in DESCRIBING
-
-
 def _exit_code(error: BaseException) -> int:
     """What the process ends with if this ends it."""
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         return 130
-    return 2 if isinstance(error, InputError) or type(error).__name__ == "MisconfigurationException" else 1
+    wrong = isinstance(error, InputError) or type(error).__name__ == "MisconfigurationException" or wrongly_asked(error)
+    return 2 if wrong else 1
 
 
 def _close(job: Job, exit_code: int, result: float | None) -> None:
@@ -229,6 +205,7 @@ def main() -> None:
     traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra then hands exceptions over instead of printing them and exiting with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and time limits end a job as Ctrl-C does
     try:
         sys.argv[1:] = resumed_arguments(sys.argv[1:])
         run_job()

@@ -20,7 +20,7 @@ class Figures(BaseModel, extra="forbid"):
 
     format: list[Literal["png", "pdf"]] = Field(min_length=1)
     width: float = Field(ge=2, le=20)
-    wide: float = Field(ge=2, le=20)
+    wide: float = Field(ge=3, le=20)
     dpi: int = Field(ge=50, le=1200)
     queries: Annotated[int, Field(ge=1)] | list[str]
 
@@ -51,7 +51,7 @@ class Settings(BaseModel, extra="forbid"):
     saved_predictions: int = Field(ge=1)
     keep_descriptors: bool
     report_queries: int = Field(ge=0)
-    attention: int = Field(ge=0)
+    attention: Annotated[int, Field(ge=0)] | list[str]
     unreadable: Literal["stop", "skip_and_count"]
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]

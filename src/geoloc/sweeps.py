@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-WITHOUT_VALUE = ("check", "compare", "describe")  # tasks that return nothing
+WITHOUT_VALUE = ("check", "compare", "describe", "report")  # tasks that return nothing
 
 
 def of_sweep(content: dict[str, Any], direction: str | None) -> list[str]:
@@ -33,7 +33,7 @@ def _of_search(content: dict[str, Any], direction: str) -> list[str]:
     task, trainer = content["task"], content["trainer"]
     if direction != "maximize":
         found.append(
-            f"hydra.sweeper.direction: recall is to be maximized, not {direction}d; hparams_search=optuna does"
+            f"hydra.sweeper.direction: must be maximize, of recall, not {direction}; hparams_search=optuna does so"
         )
     if task in WITHOUT_VALUE:
         found.append(f"task={task}: returns nothing that a search could maximize")

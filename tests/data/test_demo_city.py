@@ -3,6 +3,11 @@
 import dataclasses
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -243,7 +248,47 @@ class TestExistingFolders:
         render.render_plan(
             tmp_path / "city", plan, seed=0, scale=1, workers=1, progress=lambda *done: calls.append(done)
         )
-        assert calls[-1] == (3, 3)
+        assert calls == [(0, 3), (3, 3)]
+
+    def test_progress_counts_on_from_what_is_there(self, tmp_path: Path) -> None:
+        city, calls = tmp_path / "city", []
+        render_tiny(city)
+        state = json.loads((city / "demo_city.json").read_text())
+        (city / "demo_city.json").unlink()
+        (city / ".rendering").write_text(json.dumps({key: state[key] for key in state if key != "status"}))
+        next(city.rglob("*.jpg")).unlink()
+        render.render_plan(city, ONE_STREET, seed=0, scale=1, workers=2, progress=lambda *done: calls.append(done))
+        assert (calls[0], calls[-1]) == ((5, 6), (6, 6))
+
+    @pytest.mark.parametrize("seen", [0, 3])
+    def test_an_interruption_ends_all_workers_at_once(self, seen: int, tmp_path: Path) -> None:
+        """While they start, and when each has a whole street and more to go."""
+        folder = tmp_path / "city"
+        with subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED, str(folder)], stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as job:
+            while not (folder / ".rendering").is_file() or len(pictures(folder)) < seen:
+                time.sleep(0.02)
+            time.sleep(0.0 if seen else 0.5)
+            os.killpg(job.pid, signal.SIGINT)
+            assert job.communicate(timeout=60)[1] == "interrupted\n"
+        assert len(pictures(folder)) < 300  # no street was finished
+
+
+# Eight streets for two workers; each has 300 pictures.
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from geoloc.data.demo_city import render
+from geoloc.data.demo_city.plan import CityPlan, SplitPlan
+
+if __name__ == "__main__":
+    plan = CityPlan((SplitPlan("train", streets=8, places=50, queries=100, night=False),), rows=48, columns=64)
+    try:
+        render.render_plan(Path(sys.argv[1]), plan, seed=0, scale=1, workers=2)
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+"""
 
 
 class TestProjection:

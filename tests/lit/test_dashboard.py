@@ -156,6 +156,18 @@ def test_offline_switches_the_reports_of_wandb_off(tmp_path, monkeypatch):
     assert "WANDB_ERROR_REPORTING" not in os.environ
 
 
+def test_wandb_prints_nothing_and_one_line_says_where_the_run_is(tmp_path, monkeypatch, caplog, capfd):
+    logged_out(monkeypatch, tmp_path / "home")
+    caplog.set_level("INFO", "geoloc")
+    board = Dashboard(str(tmp_path / "job"), offline=True)
+    board.begin({}, "x", None, "train")
+    board.end(0, 1.0)
+    (folder,) = (tmp_path / "job" / "wandb").glob("offline-run-*")
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("geoloc")]
+    assert said == [f"W&B: offline; send this run by `wandb sync {folder}`"]
+    assert "".join(capfd.readouterr()) == ""
+
+
 def test_a_run_that_cannot_reach_its_server_goes_on_offline(tmp_path, monkeypatch, caplog):
     logged_out(monkeypatch, tmp_path / "home")
     init = wandb.init
@@ -294,6 +306,9 @@ def test_a_resumed_job_goes_on_with_its_run(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         ({"tags": ["x" * 65]}, "tags: W&B takes 1 to 64 characters, not 'xxx"),
+        ({"project": "a/b"}, r"project: must be without / \ # ? % : at W&B, not 'a/b'"),
+        ({"project": "x" * 129}, "project: W&B takes 1 to 128 characters, not 'xxx"),
+        ({"name": "x" * 129}, "name: W&B takes 1 to 128 characters, not 'xxx"),
         ({"worst_queries": -1}, "worst_queries: must be at least 0, not -1"),
         ({"offline": False}, "nobody is logged in to W&B here: type `wandb login` once, or use logger=wandb_offline"),
     ],
@@ -319,6 +334,8 @@ def test_who_is_not_logged_in_hears_so_before_data_are_read(tmp_path, monkeypatc
     assert job_of(tmp_path, *typed, "task=check").cfg["task"] == "check"  # which logs nothing
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert job_of(tmp_path, *typed).cfg["logger"]["wandb"]["offline"] is False
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert not Dashboard(str(tmp_path), offline=True).offline  # W&B itself then writes nothing
     monkeypatch.delenv("WANDB_MODE")
     asked = []
     monkeypatch.setattr("wandb.login", lambda **how: asked.append(how) or True)

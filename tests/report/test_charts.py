@@ -1,9 +1,8 @@
-import math
 import random
 
 import pytest
 
-from geoloc.report.charts import APART, BELOW, BOTTOM, DOT, LEFT, RIGHT, TOP, line_chart, radius_chart
+from geoloc.report.charts import APART, BELOW, BOTTOM, DOT, LEFT, RIGHT, TOP, radius_chart
 
 
 def test_points_of_a_radius_chart_by_hand():
@@ -66,20 +65,3 @@ def test_labels_touch_neither_each_other_nor_another_dot():
 def test_more_lines_than_colours_are_dashed():
     chart = radius_chart({str(number): {1: 1.0, 2: 2.0} for number in range(8)})
     assert [series.style for series in chart.series][4:] == ["s4 d0", "s5 d0", "s0 d1", "s1 d1"]
-
-
-def test_line_chart_against_a_slow_reference():
-    rng = random.Random(1)
-    points = [(x, rng.uniform(-3, 7)) for x in sorted(rng.sample(range(100), 9))]
-    chart = line_chart(points, width=200, height=80)
-    low, high = min(value for _, value in points), max(value for _, value in points)
-    assert (chart.low, chart.high, chart.last) == (low, high, points[-1][1])
-    for text, (x, value) in zip(chart.line.split(), points, strict=True):
-        right, down = map(float, text.split(","))
-        assert math.isclose(right / 200, (x - points[0][0]) / (points[-1][0] - points[0][0]), abs_tol=3e-4)
-        assert math.isclose(down / 80, (high - value) / (high - low), abs_tol=7e-4)
-
-
-def test_a_line_needs_two_points_and_may_be_flat():
-    assert line_chart([(0, 1.0)]) is None
-    assert line_chart([(0, 3.0), (1, 3.0)]).line == "0.0,70.0 220.0,70.0"

@@ -130,7 +130,7 @@ def test_the_page_by_hand(pair, tmp_path):
     captions = [each for each in texts if each.startswith("runs/") and "right" in each]
     assert captions[:2] == ["runs/a: first right at rank 7", "runs/b: first right at rank 1"]
     assert captions[4] == "runs/a: none right"
-    assert texts[texts.index(captions[1]) + 1] == "query 5.0 m 100.0 m 5.0 m"
+    assert texts[texts.index(captions[1]) + 1] == "query ✓ 5.0 m ✗ 100 m ✓ 5.0 m"
     right, wrong = "right", "wrong"
     assert [frame(each) for each in page.pictures] == [
         kind
@@ -162,7 +162,7 @@ def test_photos_that_are_gone_leave_names(pair, tmp_path, caplog):
     assert "/queries/q5: no such image" in said[0]
     texts = [" ".join(each.split()) for each in page.texts]
     assert sum("· became" in text for text in texts) == 5
-    assert "q5 query d1 5.0 m d2 100.0 m d3 5.0 m" in texts
+    assert "q5 query d1 ✓ 5.0 m d2 ✗ 100 m d3 ✓ 5.0 m" in texts
     assert [line for line in caplog.messages if "8 photos cannot be shown" in line]
     # One photo that is damaged costs only its own picture, here before and after.
     (tmp_path / "away").rename(tmp_path / "photos")

@@ -11,9 +11,9 @@ from in_process import work
 
 from geoloc.errors import InputError
 from geoloc.report.compare.answers import read_answers
-from geoloc.report.compare.latex import escaped
 from geoloc.report.compare.runs import Run
 from geoloc.report.compare.settings import differing, flat, notes, read_config, read_typed
+from geoloc.report.escape import escaped
 from geoloc.tasks.compare import _names
 
 DAY = {f"q{number}": "day" for number in range(4)} | {f"q{number}": "night" for number in range(4, 7)}
@@ -260,6 +260,23 @@ def test_a_config_that_is_gone_is_told(tmp_path):
     (two / ".hydra" / "config.yaml").write_text("a: [")
     assert notes([opened(one), opened(two)]) == ["Keys are not compared: b has no .hydra/config.yaml that can be read"]
     assert differing([opened(one), opened(two)]) == {}
+    text = (compare(tmp_path / "out", one, two) / "compare.md").read_text()
+    assert "- Keys are not compared: " in text
+    assert "Nothing else differs" not in text  # which nobody knows
+
+
+def test_frames_are_told_where_metres_stand_for_frames(tmp_path):
+    judged = {"line": {"protocol": {"frames": 2, "metres_per_frame": 10.0}}}
+    one = write_run(tmp_path / "a", {"line": BEFORE}, judged=judged)
+    two = write_run(tmp_path / "b", {"line": AFTER}, judged=judged)
+    out = compare(tmp_path / "out", one, two)
+    # First predictions before: 3 of 8 right, at 5 m, and the others at 100 m; after: 5 of 8 right.
+    assert "| line | 10 frames | 0.5 frames |" in (out / "compare.md").read_text()
+    page = (out / "compare.html").read_text()
+    assert "✗ 10 frames" in page
+    assert "100 m" not in page
+    (run,) = said(out)
+    assert run["domains"]["line"]["median_first_m"] == {"before": 100.0, "after": 5.0}
 
 
 def test_names_are_as_short_as_they_can_be(tmp_path):

@@ -62,7 +62,14 @@ def test_rows_of_the_gallery_by_hand(judged):
     shown = {data["base"][row] for row in data["thumbs"]["base"]}
     assert shown == set(domain.database.names[[9, 8, 7, 0, 1, 2]])
     for side in ("database", "queries"):
-        assert (run / data["roots"][side]).resolve() == getattr(domain, side).root.resolve()
+        root = getattr(domain, side).root.resolve()
+        assert (run / data["roots"][side]).resolve() == root
+        assert data["files"][side] == f"file://{root}"
+    assert (data["frame"], data["north"]) == (None, True)
+    assert not galleries(run, {"mini": facts | {"coordinates": "local"}}, 0, run)["mini"]["north"]
+    by_frames = facts | {"recalls": {"5": 80.0}, "protocol": {"frames": 10, "metres_per_frame": 2.5}}
+    data = galleries(run, {"mini": by_frames}, 0, run)["mini"]
+    assert (data["frame"], data["ns"]) == (2.5, [3])  # R@5 of three predictions is R@3
 
 
 def test_places_of_the_map_by_hand(judged):
@@ -88,16 +95,31 @@ def test_an_older_run_has_no_map_and_no_photo_need_be_there(judged):
     assert data["thumbs"] == {"queries": {}, "base": {}}
 
 
-def test_pictures_of_what_made_the_match(judged):
+def test_pictures_of_what_made_the_match(judged, monkeypatch, caplog):
+    """A wrong query and a right one; a picture that is gone, and one of a query that is not there."""
     run, domain, facts = judged
     (run / "attention" / "mini").mkdir(parents=True)
-    Image.new("RGB", (2, 2)).save(run / "attention" / "mini" / "0.jpg")
-    name, found = domain.queries.names[4], domain.database.names[0]
-    lines = [f"{name},{found},attention/mini/0.jpg", f"{name},{found},attention/mini/gone.jpg"]
-    (run / "attention" / "mini.csv").write_text("\n".join(["query,database,file", *lines]) + "\n")
-    ((told, picture),) = galleries(run, {"mini": facts}, 0, run)["mini"]["attention"][4]
-    assert told == found
-    assert picture.startswith("data:image/jpeg;base64,/9j/")
+    for number in (1, 2):
+        Image.new("RGB", (2, 2)).save(run / "attention" / "mini" / f"{number}.jpg")
+    query, found = domain.queries.names.tolist(), domain.database.names.tolist()
+    lines = ["query,database,role,file,similarity"]
+    lines += [f"{query[4]},{found[0]},prediction,attention/mini/1.jpg,0.912345"]
+    lines += [f"{query[4]},{found[8]},positive,attention/mini/1.jpg,0.700000"]
+    lines += [f"{query[3]},{found[6]},prediction,attention/mini/2.jpg,0.950000"]
+    lines += [f"{query[5]},{found[9]},prediction,attention/mini/3.jpg,0.5", "no.jpg,no.jpg,prediction,mini/1.jpg,0.5"]
+    (run / "attention" / "mini.csv").write_text("\n".join(lines) + "\n")
+    data = galleries(run, {"mini": facts}, 0, run)["mini"]
+    assert list(data["attention"]) == [4, 3]
+    assert data["attention"][4]["shown"] == [("prediction", found[0], 0.912345), ("positive", found[8], 0.7)]
+    assert data["attention"][3]["shown"] == [("prediction", found[6], 0.95)]
+    assert all(each["src"].startswith("data:image/jpeg;base64,/9j/") for each in data["attention"].values())
+    assert list(data["thumbs"]["queries"]) == [4, 3]  # their photos are held whatever report_queries is
+    size = (run / "attention" / "mini" / "1.jpg").stat().st_size
+    monkeypatch.setattr("geoloc.report.attention_files.MOST", size)
+    with caplog.at_level("INFO"):
+        data = galleries(run, {"mini": facts}, 0, run)["mini"]["attention"]
+    assert (data[4]["src"][:5], data[3]["src"]) == ("data:", "attention/mini/2.jpg")
+    assert "report.html: 1 of 2 attention pictures of mini stay files beside it" in caplog.messages
 
 
 def test_places_are_read_as_they_were_written(judged):
@@ -166,7 +188,7 @@ def test_costs_by_hand():
     model = {"backbone": {"_target_": "a.B"}, "aggregator": {"_target_": "c.D"}, "parameters": 2_500_000}
     model |= {"trainable_parameters": 500_000, "size_mb": 9.5, "flops": 3.21e9, "image_size": [480, 640]}
     rows = dict(network_rows(model | {"descriptor_dim": 4096, "weights": "none"}))
-    assert rows["parameters"] == "2.50 M (0.50 M trained)"
+    assert rows["parameters"] == "2.50 M (0.50 M trainable)"
     assert rows["operations of one image"].startswith("3.21 GFLOPs")
     assert rows["descriptor"] == "4096 values, 16.4 kB as float32"
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from geoloc.report.sweep import files, leaderboard, page, study
 from geoloc.report.sweep.charts import axis_of, parallel, scatters
 from geoloc.report.sweep.files import write_sweep_files
 from geoloc.report.sweep.jobs import read_jobs
@@ -81,13 +82,13 @@ def test_the_table_has_the_best_mean_first_and_failures_last(tmp_path):
     page = Page(write_leaderboard_page(write_sweep(tmp_path)))
     rows = page.of_jobs()
     assert list(rows[0]) == [
-        "job", "status", "aug", "lr", "validation R@5", "mean R@1", "dayR@1", "dayR@5", "nightR@1", "nightR@5", "time",
+        "job", "status", "validation R@5", "mean R@1", "aug", "lr", "dayR@1", "dayR@5", "nightR@1", "nightR@5", "time",
     ]  # fmt: skip
     assert [list(row.values()) for row in rows] == [
-        ["2 ★", "finished", "night", "0.01", "30.0", "40.5", "50.0", "60.0", "31.0", "41.0", "1:02:02"],
-        ["0", "finished", "none", "0.001", "33.0", "30.0", "40.0", "50.0", "20.0", "30.0", "1:01"],
-        ["10", "finished", "none", "0.01", "", "20.0", "10.0", "20.0", "30.0", "40.0", ""],
-        ["1", "failed", "night", "0.1", "", "", "", "", "", "", ""],
+        ["2 ★", "finished", "30.0", "40.5", "night", "0.01", "50.0", "60.0", "31.0", "41.0", "1:02:02"],
+        ["0", "finished", "33.0", "30.0", "none", "0.001", "40.0", "50.0", "20.0", "30.0", "1:01"],
+        ["10", "finished", "", "20.0", "none", "0.01", "10.0", "20.0", "30.0", "40.0", ""],
+        ["1", "failed", "", "", "night", "0.1", "", "", "", "", ""],
     ]
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
     assert [link for link in links if "/" in link] == [
@@ -174,11 +175,12 @@ def test_lines_and_points_lie_where_they_should(tmp_path):
     assert [axis.name for _, axis in chart.axes] == ["aug", "lr", "mean R@1"]
     # 260 apart, the most; none (first typed) below, night above; lr by its logarithm over 0.001 to 0.1.
     lines = {line.entry.job.name: line.points for line in chart.lines}
-    assert flat(lines["2"]) == pytest.approx(flat([(90, 34), (350, 34 + 115), (610, 34)]))
-    assert flat(lines["10"]) == pytest.approx(flat([(90, 264), (350, 34 + 115), (610, 264)]))
-    assert flat(lines["0"]) == pytest.approx(flat([(90, 264), (350, 264), (610, 34 + 230 * (40.5 - 30) / 20.5)]))
-    assert flat(lines["1"]) == pytest.approx(flat([(90, 34), (350, 34)]))  # no recall
+    assert flat(lines["2"]) == pytest.approx(flat([(112, 42), (372, 42 + 115), (632, 42)]))
+    assert flat(lines["10"]) == pytest.approx(flat([(112, 272), (372, 42 + 115), (632, 272)]))
+    assert flat(lines["0"]) == pytest.approx(flat([(112, 272), (372, 272), (632, 42 + 230 * (40.5 - 30) / 20.5)]))
+    assert flat(lines["1"]) == pytest.approx(flat([(112, 42), (372, 42)]))  # no recall
     assert chart.lines[-1].entry.job.name == "2"  # drawn upon the others
+    assert not chart.narrow
     aug, lr = scatters(board)
     assert (aug.name, lr.name) == ("aug", "lr")
     points = {entry.job.name: (x, y) for entry, x, y in lr.points}
@@ -188,12 +190,53 @@ def test_lines_and_points_lie_where_they_should(tmp_path):
     assert len(points) == 3
 
 
+def test_the_highest_validation_is_that_of_jobs_judged_alike_by_the_same_monitor(tmp_path):
+    for number, (radius, monitor, best) in enumerate([(10, "R1", 20), (10, "R5", 40), (25, "R5", 60), (25, "R5", 50)]):
+        write_job(tmp_path, number, f"radius.eval={radius} monitor={monitor}", 30.0, radius=float(radius))
+        (tmp_path / str(number) / ".hydra" / "config.yaml").write_text(f"monitor: {monitor}\n")
+        (tmp_path / str(number) / "metrics.csv").write_text(f"epoch,val/{monitor}_mean\n0,{best}\n")
+    write_job(tmp_path, 4, "radius.eval=50 monitor=R5", error="boom", val=[90])
+    entries = {entry.job.name: entry for entry in rank(read_jobs(tmp_path)).entries}
+    assert {name: entry.job.validated for name, entry in entries.items()} == {
+        "0": 20,
+        "1": 40,
+        "2": 60,
+        "3": 50,
+        "4": 90,
+    }
+    assert {name for name, entry in entries.items() if entry.top} == {"0", "1", "2"}
+    page = Page(write_leaderboard_page(tmp_path))
+    assert "validation" in page.of_jobs()[0]  # of no one N
+
+
+def test_names_of_many_axes_stand_in_two_lines_and_whole_numbers_are_whole(tmp_path):
+    keys = ["aggregator.clusters", "backbone.depth", "loss.margin", "miner.queries_per_epoch", "optimizer.weight_decay"]
+    for number in (1, 2):
+        write_job(tmp_path, number, " ".join(f"{key}={1000 * number}" for key in keys), 10.0 * number)
+    chart = parallel(rank(read_jobs(tmp_path)))
+    assert chart.narrow
+    assert chart.axes[0][1].ticks == [(0.0, "1000"), (1.0, "2000")]
+    drawn = [attrs["y"] for tag, attrs in Page(write_leaderboard_page(tmp_path)).tags if attrs.get("class") == "name"]
+    assert drawn == ["12", "27"] * 3
+
+
 def test_a_sweep_without_any_result_has_a_page(tmp_path):
     assert "No job has begun." in write_leaderboard_page(tmp_path).read_text()
     write_job(tmp_path, 0, "aug=none", error="RuntimeError: boom")
     write_job(tmp_path, 1, "aug=night", error="RuntimeError: boom")
     assert "2 jobs: 2 failed" in write_leaderboard_page(tmp_path).read_text()
     assert parallel(rank(read_jobs(tmp_path))) is None
+
+
+def test_each_job_is_read_once_for_all_files(tmp_path, monkeypatch):
+    write_sweep(tmp_path)
+    read, seen = files.read_jobs, []
+    for module in (files, leaderboard, page, study):
+        monkeypatch.setattr(module, "read_jobs", lambda sweep: seen.append(sweep) or read(sweep))
+    write_sweep_files(tmp_path)
+    assert seen == [tmp_path]
+    assert (tmp_path / "leaderboard.csv").is_file()
+    assert (tmp_path / "leaderboard.html").is_file()
 
 
 def test_a_job_that_is_just_being_written_is_passed_over(tmp_path):

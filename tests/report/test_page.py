@@ -206,11 +206,30 @@ def test_names_and_parameters_are_escaped(render):
 
 
 def test_loss_and_recalls_of_training_are_drawn(render, tmp_path):
-    (tmp_path / "metrics.csv").write_text("epoch,train/loss,val/R1,lr\n0,1.5,,1\n1,1.0,40,1\n2,0.5,60,1\n")
+    (tmp_path / "metrics.csv").write_text("epoch,val/city/R1,train/loss,lr\n0,,1.5,1\n1,40,1.0,1\n2,60,0.5,1\n")
     page = render({"day": DOMAIN})
-    assert re.findall(r'<polyline points="(.*?)"', page)[1:] == ["0.0,0.0 110.0,35.0 220.0,70.0", "0.0,70.0 220.0,0.0"]
-    assert "<figcaption>val/R1</figcaption>" in page
-    assert "40 to 60, last 60" in page
+    captions = re.findall("<figcaption>([a-z ]+) by epochs trained</figcaption>", page)
+    assert captions == ["training loss", "validated recall in percent"]
+    loss, recall = re.findall(r'<polyline points="(.*?)"', page)[-2:]
+    assert loss == "48.0,24.0 330.0,101.3 612.0,178.7"
+    assert recall == "330.0,101.3 612.0,24.0"  # along the same epochs; 40 of 60 in 232 pixels
+    assert "<title>city R@1 after 3: 60</title>" in page
+
+
+def test_a_loss_that_is_no_number_is_told_and_one_epoch_is_shown(render, tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,val/a/R1,val/a/R5,train/loss\n0,40,nan,1.5\n1,,,nan\n2,,,nan\n")
+    page = render({"day": DOMAIN})
+    assert "train/loss (2 not finite)</span>" in page
+    assert "a R@5 (1 not finite)</span>" in page
+    assert re.findall(r'<circle cx="(.*?)" cy="(.*?)" r="3"><title>.* after', page) == [("48.0", "24.0")] * 2
+    assert "nan" not in "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+
+
+def test_a_domain_may_be_called_as_a_part_of_the_page(render):
+    page = render({"run": DOMAIN, "recall": DOMAIN, "cost": DOMAIN})
+    ids = re.findall(r' id="(.*?)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#(.*?)"', page)) == set(ids)
 
 
 def test_parts_without_parameters_or_protocol():

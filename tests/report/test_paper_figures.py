@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from geoloc.earth import earth_centred
 from geoloc.errors import InputError
 from geoloc.evaluate.recall import score
+from geoloc.report.history import read_history
 from geoloc.report.paper.chosen import by_name, choose, kinds_of
 from geoloc.report.paper.curves import curve_of, recall_at_n, recall_by_distance
 from geoloc.report.paper.maps import MOST, areas_of, bar_length, draw_map
@@ -19,7 +22,7 @@ from geoloc.report.paper.ranked import Ranked, read_ranked
 from geoloc.report.paper.strips import Strip, strips
 from geoloc.report.paper.style import COLOURS, QUERY, RIGHT, WRONG, look, new_figure, save
 from geoloc.report.paper.tables import latex, markdown
-from geoloc.report.paper.training import read_history, training
+from geoloc.report.paper.training import training
 
 
 def ranked(correct, distances=None, database=None, queries=None):
@@ -92,11 +95,13 @@ def test_recall_by_distance():
     (x, y) = lines_of(axes)["a"]
     assert (x.tolist(), y.tolist()) == ([1, 5, 25], [0, 10, 42])
     assert [line.get_xdata() for line in axes.get_lines() if len(set(line.get_xdata())) == 1] == [[25.0, 25.0]]
+    few = recall_by_distance({"a": {1.0: 0.0, 100.0: 20.0}}, width=3.4).axes[0]
+    assert all(tick == int(tick) for tick in few.get_yticks())  # and not 2.5, 5, 7.5
     without = recall_by_distance({"a": {1.0: 0.0, 5.0: 10.0}}, width=3.4, radius=None)
     assert len(without.axes[0].get_lines()) == 1
 
 
-METRICS = """epoch,step,train/loss,train/active,val/city/R1,val/city/R5,val/R1_mean
+METRICS = """epoch,step,train/loss,train/active,val/Rome/R1,val/Rome/R5,val/R1_mean
 0,6,0.5,0.9,,,
 1,12,0.25,0.8,40,50,40
 2,18,0.125,0.7,44,60,44
@@ -108,8 +113,8 @@ def test_training_draws_loss_and_recalls_by_epoch(tmp_path):
     history = read_history(tmp_path / "metrics.csv")
     assert history == {
         "train/loss": [(1, 0.5), (2, 0.25), (3, 0.125)],
-        "val/city/R1": [(2, 40.0), (3, 44.0)],
-        "val/city/R5": [(2, 50.0), (3, 60.0)],
+        "val/Rome/R1": [(2, 40.0), (3, 44.0)],
+        "val/Rome/R5": [(2, 50.0), (3, 60.0)],
     }
     loss, recall = training(history, width=3.4).axes
     assert loss.get_lines()[0].get_ydata() == pytest.approx([0.5, 0.25, 0.125])
@@ -117,11 +122,21 @@ def test_training_draws_loss_and_recalls_by_epoch(tmp_path):
         "R@1": ([2, 3], [40, 44]),
         "R@5": ([2, 3], [50, 60]),
     }
+    assert recall.get_ylim() == (40, 60)  # whole tens, and no percent below 0 where all are 0
+    for always, limits in ((0.0, (0, 10)), (100.0, (90, 100))):
+        assert training({"val/a/R1": [(1, always), (2, always)]}, width=3.4).axes[0].get_ylim() == limits
+    diverged = training({"train/loss": [(1, 0.5), (2, math.inf), (3, math.nan)]}, width=3.4).axes[0]
+    assert diverged.get_ylim() == pytest.approx((0, 0.54))
     two = training({"val/a/R1": [(1, 1.0), (2, 2.0)], "val/b/R1": [(1, 3.0), (2, 4.0)]}, width=3.4)
     assert list(lines_of(two.axes[0])) == ["a R@1", "b R@1"]
     assert read_history(tmp_path / "none.csv") == {}
-    (tmp_path / "metrics.csv").write_text("\n".join(METRICS.splitlines()[:3]) + "\n")
-    assert list(read_history(tmp_path / "metrics.csv")) == ["train/loss"]  # one value makes no line
+
+
+@pytest.mark.parametrize(("values", "top"), [((0.5, np.inf, np.nan), 0.54), ((np.nan, np.nan), 1)])
+def test_a_loss_that_is_not_finite_spoils_no_figure(tmp_path, values, top):
+    figure = training({"train/loss": list(enumerate(values, 1))}, width=3.4)
+    assert figure.axes[0].get_ylim() == pytest.approx((0, top))
+    save(figure, tmp_path, "training", ["png"], 100)
 
 
 @pytest.fixture
@@ -166,6 +181,17 @@ def test_frames_are_green_where_right_and_dashed_red_where_wrong(photos, tmp_pat
         strips([Strip(photos[0], [tmp_path / "gone.jpg"], [True], ["1 m"])], width=4.0, dpi=100)
 
 
+@pytest.mark.parametrize("width", [3.0, 3.4, 7.0])
+def test_words_below_photos_are_no_wider_than_these(photos, width):
+    far, note = ["1,234 frames", "7.3 m"], "was ✗ 5.8 km"
+    figure = strips([Strip(photos[0], photos[1:3] * 3, [False] * 6, far * 3, note)], width, 150)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for axes in figure.axes:
+        words = axes.xaxis.label.get_window_extent(renderer)
+        assert 0 < words.width <= axes.get_window_extent(renderer).width
+    assert (figure.axes[1].xaxis.label.get_fontsize() == 7.0) is (width == 7.0)
+
+
 def test_upright_photos_get_upright_tiles(tmp_path):
     Image.new("RGB", (60, 80)).save(tmp_path / "a.png")
     figure = strips([Strip(tmp_path / "a.png", [tmp_path / "a.png"], [True], [""])], width=4.0, dpi=50)
@@ -207,6 +233,14 @@ def test_a_map_leads_from_wrong_predictions_to_the_truth():
     assert axes.get_title(loc="right") == "N ↑"
     local = draw_map(database, queries, first, right, areas, width=3.4, north=False)
     assert local.axes[0].get_title(loc="right") == ""
+
+
+def test_a_name_with_dollars_is_a_name(tmp_path):
+    xy = np.array([[0.0, 0.0], [10.0, 0.0]])
+    areas = areas_of(xy, xy[:1], np.array(["R$_{$x"] * 3))
+    figure = draw_map(xy, xy[:1], np.array([0]), np.array([True]), areas, 3.4)
+    save(figure, tmp_path, "map", ["pdf"], 60)
+    assert figure.axes[0].get_title(loc="left") == "R$_{$x"
 
 
 def test_photos_far_apart_get_panels_of_their_own():
@@ -316,7 +350,7 @@ def test_predictions_are_read_without_photos(tmp_path):
     assert found.database.tolist() == [["a", "b"], ["b", "a"]]
     assert found.meters.tolist() == [[3, 40], [9000, 2]]
     assert found.distances.tolist() == [[0.5, 0.6], [0.1, 0.2]]
-    assert found.first_right().tolist() == [1, 2]
+    assert found.correct.tolist() == [[True, False], [False, True]]
     assert found.right_at().tolist() == [1, 2]
 
 

@@ -16,6 +16,7 @@ from geoloc.console import fancy, shows_progress, terminal, write_line
 
 REDRAW = 0.1  # seconds between two looks of a bar
 PAUSE = 10.0  # seconds between two lines in a log file; what takes less is told by no line at all
+ECHO = 4  # columns beside the bars for the ^C that a terminal shows; a wrapped one would have the wrong lines erased
 
 
 def clock(seconds: float) -> str:
@@ -181,7 +182,9 @@ _display = _Display()
 
 
 def clear() -> None:
-    """Take all bars away, whoever has opened them; for runs that are cut off."""
+    """Take all bars away, whoever has opened them, and what has been typed; for runs that are cut off."""
+    if not _display.bars and fancy(sys.stderr):
+        sys.stderr.write("\r\x1b[K")
     for bar in list(_display.bars):
         bar.told = True
         bar.close()
@@ -190,8 +193,15 @@ def clear() -> None:
 
 def _table() -> Any:
     """A table of bars without rows."""
+    from rich.constrain import Constrain
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
+
+    console = terminal()
+
+    class Narrower(Progress):
+        def get_renderables(self) -> Iterator[Constrain]:
+            return (Constrain(each, console.width - ECHO) for each in super().get_renderables())
 
     def text(field: str, style: str = "", **column: Any) -> TextColumn:
         kept = Column(no_wrap=True, **column)
@@ -206,9 +216,9 @@ def _table() -> Any:
         text("fields[left]", "cyan", justify="right"),
         text("fields[note]"),
     ]
-    return Progress(
+    return Narrower(
         *columns,
-        console=terminal(),
+        console=console,
         auto_refresh=False,
         transient=True,
         redirect_stdout=False,  # forked processes must not meet rich's lock
@@ -225,5 +235,8 @@ def progress_bar(
     bar = Bar(what, unit, shown, told)
     try:
         yield bar.advance
+    except BaseException:
+        bar.told = True  # there is an error to be told, and nothing is left to be waited for
+        raise
     finally:
         bar.close()

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 OFFLINE = ("offline", "dryrun")
 FINISH_S = 600  # seconds that the end of an online run may take
 LONGEST_TAG, LONGEST_NAME = 64, 128  # characters that W&B takes
+NOT_IN_PROJECT = r"/\#?%:"
 
 
 class Dashboard(WandbLogger):
@@ -39,7 +40,7 @@ class Dashboard(WandbLogger):
         worst_queries: Rows of each test domain in the table of the worst queries; 0: no table.
 
     Raises:
-        InputError: The package is not installed, nobody is logged in, or a tag is too long.
+        InputError: The package is not installed, nobody is logged in, or W&B takes no such project, name or tag.
     """
 
     def __init__(
@@ -59,11 +60,17 @@ class Dashboard(WandbLogger):
         wrong = [tag for tag in tags if not 1 <= len(tag) <= LONGEST_TAG]
         if wrong:
             raise InputError(f"tags: W&B takes 1 to {LONGEST_TAG} characters, not {wrong[0]!r}")
+        for key, value in (("project", project), ("name", name or "x")):
+            if not 1 <= len(value) <= LONGEST_NAME:
+                raise InputError(f"{key}: W&B takes 1 to {LONGEST_NAME} characters, not {value!r}")
+        if set(project) & set(NOT_IN_PROJECT):
+            raise InputError(f"project: must be without {' '.join(NOT_IN_PROJECT)} at W&B, not {project!r}")
         if worst_queries < 0:
             raise InputError(f"worst_queries: must be at least 0, not {worst_queries}")
-        # By the environment variable W&B is offline whatever the config says.
-        self.offline = offline or os.environ.get("WANDB_MODE") in OFFLINE
-        if not (self.offline or os.environ.get("WANDB_MODE") == "disabled" or _logged_in()):
+        # By the environment variable W&B is offline, or does nothing at all, whatever the config says.
+        mode = os.environ.get("WANDB_MODE")
+        self.offline = (offline or mode in OFFLINE) and mode != "disabled"
+        if not (self.offline or mode == "disabled" or _logged_in()):
             raise InputError("nobody is logged in to W&B here: type `wandb login` once, or use logger=wandb_offline")
         super().__init__(name=name, project=project, save_dir=save_dir)
         self.folder = Path(save_dir)
@@ -101,11 +108,17 @@ class Dashboard(WandbLogger):
                 run = self._offline_run(asked)
             else:
                 # Without a network the end of a run would wait for one for ever; the run's files can be sent later.
-                run = wandb.init(**asked, resume="allow", settings=wandb.Settings(finish_timeout=FINISH_S))
+                settings = wandb.Settings(finish_timeout=FINISH_S, quiet=True)  # and yet failures are told
+                run = wandb.init(**asked, resume="allow", settings=settings)
         except wandb.Error as error:
             log.warning("W&B: %s; tracked offline: send it with `wandb sync` later", str(error).splitlines()[0])
             run = self._offline_run(asked)
         self._experiment = run
+        # One line in place of the forty that W&B would print.
+        if run.offline:
+            log.info("W&B: offline; send this run by `wandb sync %s`", Path(run.dir).parent)
+        elif run.url:
+            log.info("W&B: %s", run.url)
         write_whole(record, json.dumps({"id": run.id, "name": asked["name"], "group": asked["group"]}) + "\n")
         run.define_metric("epoch", hidden=True)
         for part in ("train", "val", "mining"):
@@ -123,7 +136,7 @@ class Dashboard(WandbLogger):
         self.variables = [name for name in variables if name not in os.environ]
         os.environ.update({name: variables[name] for name in self.variables})
         wandb.teardown()  # what is running has read the variables already
-        return wandb.init(**asked, mode="offline")
+        return wandb.init(**asked, mode="offline", settings=wandb.Settings(silent=True))
 
     def log_hyperparams(self, params: Any, *args: Any, **more: Any) -> None:
         """The config is complete since `begin`."""

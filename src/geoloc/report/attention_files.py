@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import base64
 import csv
+import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from geoloc.report.thumbnails import address
 
-MOST = 5_000_000  # bytes of pictures that the page takes in; more stay files beside it
+log = logging.getLogger(__name__)
+MOST = 5_000_000  # bytes of pictures of a domain that the page takes in; more stay files beside it
 
 
-def attention(folder: Path, domain: str, queries: list[str], into: Path) -> dict[int, list[tuple[str, str]]]:
-    """Row of a query -> (name of the database image, address of the picture).
+def attention(folder: Path, domain: str, queries: Sequence[str], into: Path) -> dict[int, dict[str, Any]]:
+    """Row of a query -> the address of its picture (`src`), and what it shows (`shown`).
+
+    `shown` has role, name and similarity of each database image, as in the table.
 
     Args:
         folder: Of the run.
@@ -23,28 +29,23 @@ def attention(folder: Path, domain: str, queries: list[str], into: Path) -> dict
     table = folder / "attention" / f"{domain}.csv"
     if not table.is_file():
         return {}
-    with table.open(newline="", encoding="utf-8") as file:
-        lines = [
-            (line["query"], line["database"], _file(folder, domain, line["file"])) for line in csv.DictReader(file)
-        ]
-    there = {path for _, _, path in lines if path.is_file()}
-    inside = sum(path.stat().st_size for path in there) <= MOST
     rows = {query: row for row, query in enumerate(queries)}
-    found: dict[int, list[tuple[str, str]]] = {}
-    for query, database, path in lines:
-        if query in rows and path in there:
-            found.setdefault(rows[query], []).append((database, _address(path, into, inside)))
+    found: dict[int, dict[str, Any]] = {}
+    size = outside = 0
+    with table.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            row, path = rows.get(line["query"]), folder / line["file"]
+            if row is None or not path.is_file():
+                continue
+            if row not in found:
+                size += path.stat().st_size
+                outside += size > MOST
+                found[row] = {"src": _held(path) if size <= MOST else address(path, into), "shown": []}
+            found[row]["shown"].append((line["role"], line["database"], float(line["similarity"])))
+    if outside:
+        log.info("report.html: %d of %d attention pictures of %s stay files beside it", outside, len(found), domain)
     return found
 
 
-def _file(folder: Path, domain: str, name: str) -> Path:
-    """Named from the run's folder, or from the domain's folder of pictures."""
-    path = folder / name
-    return path if path.is_file() else folder / "attention" / domain / Path(name).name
-
-
-def _address(path: Path, folder: Path, inside: bool) -> str:
-    if not inside:
-        return address(path, folder)
-    kind = "png" if path.suffix.lower() == ".png" else "jpeg"
-    return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+def _held(path: Path) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 WIDTH, HEIGHT = 640, 300  # of the radius chart, in pixels
@@ -13,27 +13,6 @@ ABOVE, BELOW = 8, 17  # pixels from a point to the baseline of its label
 APART, DOT = 12, 4  # height of a label, radius of a dot
 COLOURS = 6  # that the template has; more lines than that are dashed
 DASHES = 3
-
-
-@dataclass(frozen=True)
-class Line:
-    """A small line chart.
-
-    Attributes:
-        line: Points of an SVG polyline.
-        low: Value at the lower edge.
-        high: Value at the upper edge.
-        last: Last value.
-        width: Pixels.
-        height: Pixels.
-    """
-
-    line: str
-    low: float
-    high: float
-    last: float
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -85,32 +64,6 @@ class RadiusChart:
 def style(number: int) -> str:
     """Class of the colour, and of the dashes, of a line of a chart."""
     return f"s{number % COLOURS} d{number // COLOURS % DASHES}"
-
-
-def line_chart(points: Sequence[tuple[float, float]], width: int = 220, height: int = 70) -> Line | None:
-    """A line over the whole chart, from its lowest value to its highest.
-
-    Args:
-        points: (x, value), ascending in x.
-        width: Pixels.
-        height: Pixels.
-
-    Returns:
-        None for less than two points.
-
-    Example:
-        >>> line_chart([(0, 5.0), (1, 10.0), (4, 7.5)], width=100, height=50).line
-        '0.0,50.0 25.0,0.0 100.0,25.0'
-    """
-    if len(points) < 2:
-        return None
-    xs, values = zip(*points, strict=True)
-    low, high = min(values), max(values)
-    line = " ".join(
-        f"{width * (x - xs[0]) / (xs[-1] - xs[0]):.1f},{height - height * (value - low) / ((high - low) or 1):.1f}"
-        for x, value in points
-    )
-    return Line(line, low, high, values[-1], width, height)
 
 
 def radius_chart(curves: Mapping[str, Mapping[float, float]]) -> RadiusChart:

@@ -14,7 +14,7 @@ def network_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
     Args:
         model: Of results.json.
     """
-    trained = f" ({millions(model['trainable_parameters'])} trained)" if "trainable_parameters" in model else ""
+    trained = f" ({millions(model['trainable_parameters'])} trainable)" if "trainable_parameters" in model else ""
     height, width = model["image_size"]
     return [
         ("backbone", model["backbone"]["_target_"].split(".")[-1]),

@@ -31,7 +31,7 @@ def galleries(
     Args:
         folder: Of the run.
         domains: Of results.json.
-        inside: Queries whose photos the page holds, of all domains together.
+        inside: Queries whose photos the page holds, of all domains together, beside those with pictures of attention.
         into: Folder of the page, from which photos are named.
     """
     judged = {name: read_judged(folder / "predictions" / f"{name}.csv", SHOWN) for name in domains}
@@ -52,12 +52,16 @@ def _gallery(
     base = list(dict.fromkeys(each for found in judged.found for each in found))
     rows = {each: row for row, each in enumerate(base)}
     conditions = sorted(set(judged.conditions))
+    drawn = attention(folder, name, judged.queries, into)
+    held = list(dict.fromkeys([*drawn, *shown_inside(hardest, judged.first != 1, inside)]))
     return {
         "name": name,
         "k": judged.k,
-        "ns": [int(n) for n in facts["recalls"] if int(n) <= judged.k],
+        "ns": [int(n) for n in facts["recalls"] if int(n) <= judged.k] or [judged.k],
         "radius": facts["radius_m"],
+        "frame": facts.get("protocol", {}).get("metres_per_frame"),
         "roots": {side: address(Path(root), into) for side, root in facts["folders"].items()},
+        "files": {side: Path(root).absolute().as_uri() for side, root in facts["folders"].items()},
         "queries": judged.queries,
         "base": base,
         "conditions": conditions,
@@ -70,8 +74,9 @@ def _gallery(
         "metres": judged.meters,
         "apart": judged.distances,
         "right": [[int(each) for each in right] for right in judged.right],
-        "thumbs": _thumbs(facts, judged, shown_inside(hardest, judged.first != 1, inside), rows),
-        "attention": attention(folder, name, judged.queries, into),
+        "thumbs": _thumbs(facts, judged, held, rows),
+        "attention": drawn,
+        "north": facts.get("coordinates") != "local",
         "map": None if places is None else _map(places, judged.queries, base),
     }
 

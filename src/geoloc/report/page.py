@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from geoloc.evaluate.before_after import Change
 from geoloc.report.changes import HEAD, change_cells
-from geoloc.report.charts import Line, RadiusChart, line_chart, radius_chart
+from geoloc.report.charts import RadiusChart, radius_chart
 from geoloc.report.cost import domain_costs, network_rows
 from geoloc.report.gallery import SHOWN, as_json, galleries
+from geoloc.report.history import read_history
 from geoloc.report.judged import hits
 from geoloc.report.protocol import judging_rows, protocol_rows, step_rows
 from geoloc.report.recall_chart import RecallChart, recall_chart
+from geoloc.report.training_chart import training_charts
 
 Domains = dict[str, dict[str, Any]]  # as results.json has them
 
@@ -58,7 +59,7 @@ def write_page(folder: Path, inside: int = INSIDE, into: Path | None = None) -> 
             chart=_radius_chart(domains),
             by_rank=_recall_chart(drawn),
             protocol=protocol_rows(protocol, agreement) + judging_rows(domains),
-            curves=_curves(folder / "metrics.csv"),
+            training=training_charts(read_history(folder / "metrics.csv")),
             network=network_rows(results["model"]),
             costs=domain_costs(domains, results["model"]["descriptor_dim"]),
             config=config,
@@ -75,19 +76,6 @@ def _config(hydra: Path) -> tuple[str, list[str]]:
     config, typed = hydra / "config.yaml", hydra / "overrides.yaml"
     overrides = yaml.safe_load(typed.read_text(encoding="utf-8")) if typed.is_file() else None
     return config.read_text(encoding="utf-8") if config.is_file() else "", overrides or []
-
-
-def _curves(metrics: Path) -> dict[str, Line]:
-    """One small line chart for the loss and each validated recall."""
-    if not metrics.is_file():
-        return {}
-    with metrics.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name == "train/loss" or "/R" in name]
-    charts = {
-        name: line_chart([(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]) for name in names
-    }
-    return {name: chart for name, chart in charts.items() if chart is not None}
 
 
 def _changes(domains: Domains) -> dict[str, dict[str, Any]]:

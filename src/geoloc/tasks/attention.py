@@ -1,4 +1,4 @@
-"""`attention=N`: pictures of what made the first prediction of some queries, N of each test domain.
+"""`attention=N`: pictures of what made the first prediction of N queries of each test domain, or of those named.
 
 They lie in attention/<domain>/<number>.jpg, and attention/<domain>.csv says what each shows.
 """
@@ -13,11 +13,13 @@ import numpy as np
 import torch
 
 from geoloc.attention import attention
+from geoloc.data.domains import Domain
 from geoloc.data.images import read_image, resize, to_tensor
 from geoloc.errors import InputError
 from geoloc.net import DescriptorNet
 from geoloc.report.attention import Panel, heat_strip
 from geoloc.report.figures import QUERY, RIGHT, WRONG
+from geoloc.report.paper.chosen import by_name
 from geoloc.result import Result
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ COLUMNS = ("query", "database", "role", "file", "similarity")
 
 
 def draw_attention(
-    folder: Path, net: DescriptorNet, results: dict[str, Result], wanted: int, device: torch.device
+    folder: Path, net: DescriptorNet, results: dict[str, Result], wanted: int | list[str], device: torch.device
 ) -> None:
     """Draw and list the attention of some queries of each domain, as the network sees photos resized to its size.
 
@@ -35,22 +37,45 @@ def draw_attention(
         folder: The run's.
         net: The network that was judged; it is back on its device afterwards.
         results: Of each test domain.
-        wanted: Queries of a domain.
+        wanted: Number of queries of a domain; or paths of queries or parts of them.
         device: Where the maps are computed.
     """
+    if isinstance(wanted, int):
+        rows = {name: choose(result, wanted) for name, result in results.items()}
+    else:
+        rows = _named(wanted, [result.domain for result in results.values()])
     home = net.mean.device
     try:
         net.to(device)
-        for name, result in results.items():
-            chosen = choose(result, wanted)
-            _draw(folder / "attention", net, result, chosen)
-            log.info("attention of %d queries: %s", len(chosen), folder / "attention" / name)
+        for name, chosen in rows.items():
+            if chosen:
+                _draw(folder / "attention", net, results[name], chosen)
+                log.info("attention of %d queries: %s", len(chosen), folder / "attention" / name)
     except InputError as error:
         log.warning("%s", error)
     except RuntimeError as error:  # of a foreign layer, or for want of memory
         log.warning("attention: cannot be drawn (%s)", str(error).partition("\n")[0])
     finally:
         net.to(home)
+
+
+def check_named(wanted: int | list[str], domains: list[Domain]) -> None:
+    """Make sure that queries that are asked for by name are there.
+
+    Args:
+        wanted: See `draw_attention`.
+        domains: Those to be judged.
+
+    Raises:
+        InputError: A part of a path fits no query of any domain, or several of one.
+    """
+    if isinstance(wanted, list) and domains:
+        _named(wanted, domains)
+
+
+def _named(parts: list[str], domains: list[Domain]) -> dict[str, list[int]]:
+    """Domain -> rows of its queries that are asked for, in that order; empty where it has none of them."""
+    return by_name(parts, {domain.name: domain.queries.names for domain in domains}, "attention")
 
 
 def choose(result: Result, wanted: int) -> list[int]:

@@ -17,8 +17,10 @@ from geoloc.data.domains import Domain
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.memory import Stage, biggest, free_disk, free_memory, index_bytes, kept_for_backward, size
 from geoloc.net import DescriptorNet
+from geoloc.tasks import build
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import describe_model
+from geoloc.tuning import tunable
 
 log = logging.getLogger(__name__)
 Lines = list[tuple[str, str]]
@@ -35,8 +37,8 @@ def say(job: Job, trainer: pl.Trainer, net: DescriptorNet, data: PlaceDataModule
         facts: See `model_facts`.
     """
     lines = [("device", device_line(trainer)), ("network", describe_model(facts).removeprefix("network: "))]
-    lines += data_lines(data)
-    told, warnings = memory_lines(job, net, data, trainer.world_size)
+    lines += data_lines(job, data)
+    told, warnings = memory_lines(job, net, data)
     lines += told + experiment_lines(job.pinned, job.cfg)
     log.info("%s", _text(lines), extra={"picture": _panel(lines)})
     for warning in warnings:
@@ -56,24 +58,35 @@ def device_line(trainer: pl.Trainer) -> str:
     return f"{many}{device.type}, {number}, precision {trainer.precision}"
 
 
-def data_lines(data: PlaceDataModule) -> Lines:
-    """Photos of each domain."""
+def data_lines(job: Job, data: PlaceDataModule) -> Lines:
+    """Photos of each domain, and how many queries can be learned from or answered."""
     stages: list[tuple[str, list[Domain]]] = [
         ("train", [] if data.train_domain is None else [data.train_domain]),
         ("val", data.domains["val"]),
         ("test", data.domains["test"]),
     ]
+    radius = job.cfg["radius"]
     return [
         (
-            stage,
-            "; ".join(f"{each.name}: {len(each.database):,} database, {len(each.queries):,} queries" for each in all_),
+            "" if number else stage,
+            domain_line(domain, radius["positive"] if stage == "train" else domain.radius_m(radius["eval"])),
         )
         for stage, all_ in stages
-        if all_
+        for number, domain in enumerate(all_)
     ]
 
 
-def memory_lines(job: Job, net: DescriptorNet, data: PlaceDataModule, world: int) -> tuple[Lines, list[str]]:
+def domain_line(domain: Domain, radius: float) -> str:
+    """What there is of a domain, with the queries that have a positive within `radius` metres."""
+    positives, (width, height) = domain.positives(radius).counts, domain.extent_km()
+    return (
+        f"{domain.name}: {len(domain.database):,} database, {len(domain.queries):,} queries"
+        f" ({(positives > 0).sum():,} with a positive within {radius:g} m, {positives.mean():.1f} each),"
+        f" {width:.2f} x {height:.2f} km"
+    )
+
+
+def memory_lines(job: Job, net: DescriptorNet, data: PlaceDataModule) -> tuple[Lines, list[str]]:
     """What descriptors, search and training are going to take, and warnings where there is less."""
     dim, disk, memory = net.out_dim, free_disk(job.folder), free_memory()
     stages = stages_of(job, data)
@@ -90,27 +103,30 @@ def memory_lines(job: Job, net: DescriptorNet, data: PlaceDataModule, world: int
     searching = 0 if largest is None else index_bytes(index, _database(largest), dim) or 0
     told = [f"at most {size(searching)} to search {largest.name} (index={index.name})"] if largest and searching else []
     if job.cfg["task"] == "train":
-        told += training(job, net)
+        images = data.triplets.views + 1 + job.cfg["miner"].get("negatives", 1)
+        told += training(net, data.train_batch_size * images)
     if memory is not None:
         told.append(f"{size(memory)} are free")
     lines.append(("memory", ", ".join(told)))
     return lines, shortages(job.folder, needed, disk, searching, memory)
 
 
-def training(job: Job, net: DescriptorNet) -> list[str]:
-    """What a training step takes on the device: its images as floats, and what the backward pass needs of them."""
+def training(net: DescriptorNet, images: int) -> list[str]:
+    """What a training step takes on the device: its images as floats, and what the backward pass needs of them.
+
+    What single operations need in passing comes on top: on a CPU more than half as much again.
+    """
     height, width = net.image_size
-    images = job.cfg["train_batch_size"] * (2 + job.cfg["miner"].get("negatives", 1))
     batch = images * 3 * height * width * 4
     try:
         kept = images * kept_for_backward(net)
     except (NotImplementedError, RuntimeError):  # a part that cannot be followed without values
-        return [f"{size(batch)} for the {images} images of a training step"]
-    return [f"{size(batch + kept)} for a training step of {images} images (kept for its backward pass)"]
+        return [f"at least {size(batch)} for the {images} images of a training step"]
+    return [f"at least {size(batch + kept)} for a training step of {images} images (kept for its backward pass)"]
 
 
 def stages_of(job: Job, data: PlaceDataModule) -> list[Stage]:
-    """Descriptors that are on disk at the same time: those of mining, of validation, of testing."""
+    """Descriptors that are on disk at the same time: those of mining, validation, testing, and of tuning."""
 
     def all_of(domains: Sequence[Domain], crops: int) -> dict[str, int]:
         return {each.name: len(each.database) + crops * len(each.queries) for each in domains}
@@ -119,6 +135,8 @@ def stages_of(job: Job, data: PlaceDataModule) -> list[Stage]:
     if job.cfg["task"] == "train" and data.train_domain is not None:
         stages.append(Stage("val", all_of(data.domains["val"], 1)))
         stages.append(Stage("mining", all_of([data.train_domain], 1)))
+    if tunable(build.steps(job)):
+        stages.append(Stage("tuning", all_of(data.domains["val"], data.view.count)))
     return stages
 
 

@@ -47,8 +47,10 @@ def do(job: Job) -> None:
 
     Raises:
         CheckFailedError: Something would spoil results; check.html and the log say what.
-        InputError: No domain can be read.
+        InputError: No domain can be read, or what is typed does nothing.
     """
+    if "report_queries" in job.typed:
+        raise InputError("report_queries: has no effect on task=check, which judges nothing; leave it out")
     stages, findings = _stages(job)
     domains, problems = gather(job, stages)
     if not any(domains.values()):

@@ -7,7 +7,6 @@ import time
 
 from geoloc.errors import InputError
 from geoloc.tasks import build
-from geoloc.tasks.finish import describe_domains
 from geoloc.tasks.job import Job
 from geoloc.tasks.results import described_facts, write_status
 from geoloc.tasks.test import prepare
@@ -21,7 +20,7 @@ def do(job: Job) -> None:
     ready = prepare(job)
     start = time.perf_counter()
     ready.module.judged, ready.module.keep_descriptors = False, True
-    describe_domains(ready.trainer, ready.module, ready.data)
+    ready.trainer.test(ready.module, datamodule=ready.data, verbose=False)
     seconds = ready.seconds | {"describe": time.perf_counter() - start}
     if ready.trainer.is_global_zero:
         domains = ready.data.domains["test"]

@@ -52,7 +52,7 @@ def judge(
             data.tested = "val"
             trainer.test(module, datamodule=data, verbose=False)
             data.tested = "test"
-        describe_domains(trainer, module, data)
+        trainer.test(module, datamodule=data, verbose=False)
     else:
         log.warning("there is no test domain: nothing was judged")
     seconds = seconds | {"test": time.perf_counter() - start}
@@ -71,10 +71,3 @@ def judge(
         log.info("%d warning%s, kept in %s", len(job.warnings), many, job.folder / "results.json")
     n = int(job.cfg["monitor"][1:])
     return float(np.mean([result.scores.recalls[n] for result in module.results.values()])) if module.results else 0.0
-
-
-def describe_domains(trainer: pl.Trainer, module: PlaceModule, data: PlaceDataModule) -> None:
-    """Describe the test domains, and judge them unless the module is told not to."""
-    rows = sum(len(domain.database) + data.view.count * len(domain.queries) for domain in data.domains["test"])
-    log.info("testing %d images: descriptors take %.1f MB on disk", rows, rows * module.net.out_dim * 4 / 1e6)
-    trainer.test(module, datamodule=data, verbose=False)

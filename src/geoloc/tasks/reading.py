@@ -30,9 +30,9 @@ def read_domains(job: Job, stages: tuple[str, ...]) -> dict[str, list[Domain]]:
         for domain in domains[stage]:
             try:
                 if stage == "train":
-                    _describe(domain, job.cfg["radius"]["positive"])
+                    _positives(domain, stage, job.cfg["radius"]["positive"])
                 else:
-                    _check_truth(job, domain)
+                    _check_truth(job, domain, stage)
             except InputError as error:
                 problems += [f"{stage}: {line}" for line in error.problems]
     if problems:
@@ -101,25 +101,14 @@ def _folder_names(folders: list[str]) -> list[str]:
     return [own if long.count(own) == 1 else f"{own}_{1 + long[:number].count(own)}" for number, own in enumerate(long)]
 
 
-def _describe(domain: Domain, radius: float) -> Neighbours:
-    """Say how much there is; returns the positives within `radius` metres."""
+def _positives(domain: Domain, stage: str, radius: float) -> Neighbours:
+    """The positives within `radius` metres; warns where there are too many to be true."""
     positives = domain.positives(radius)
-    width, height = domain.extent_km()
-    log.info(
-        "%s: %d database, %d queries (%d with a positive within %g m, %.1f positives each), %.2f x %.2f km",
-        domain.name,
-        len(domain.database),
-        len(domain.queries),
-        int((positives.counts > 0).sum()),
-        radius,
-        float(positives.counts.mean()),
-        width,
-        height,
-    )
     per_query = float(positives.counts.mean())
     if per_query > 0.5 * len(domain.database) and len(domain.database) > 1:
         log.warning(
-            "%s: %.0f of %d database images are within %g m of an average query; are the positions metres?",
+            "%s: %s: %.0f of %d database images are within %g m of an average query; are the positions metres?",
+            stage,
             domain.name,
             per_query,
             len(domain.database),
@@ -128,40 +117,46 @@ def _describe(domain: Domain, radius: float) -> Neighbours:
     return positives
 
 
-def _check_truth(job: Job, domain: Domain) -> None:
+def _check_truth(job: Job, domain: Domain, stage: str) -> None:
     """Warn of what would flatter or spoil recall.
 
     Raises:
         InputError: No query can be answered, or a group is smaller than a recall value.
     """
-    _check_in_vain(job, domain)
+    name = f"{stage}: {domain.name}"
+    _check_in_vain(job, domain, name)
     radius = domain.radius_m(job.cfg["radius"]["eval"])
-    positives = _describe(domain, radius)
+    positives = _positives(domain, stage, radius)
     if not positives.counts.any():
         raise InputError(
             f"{domain.name}: no query has a database image within radius.eval={radius:g} m, so recall means nothing;"
             " check the positions of queries and database"
         )
-    check_depth(domain, job.cfg["recall_values"])
+    check_depth(domain, job.cfg["recall_values"], name)
     queries, _ = positives.pairs()
     same = len(set(queries[same_photo(domain, positives)].tolist()))
     if same:
-        log.warning("%s: photos of %d queries are in the database too; that inflates recall", domain.name, same)
+        log.warning("%s: photos of %d queries are in the database too; that inflates recall", name, same)
 
 
-def _check_in_vain(job: Job, domain: Domain) -> None:
+def _check_in_vain(job: Job, domain: Domain, name: str) -> None:
     """Warn of typed keys that a domain does not go by, since its protocol says otherwise."""
     protocol, radius = domain.protocol, job.cfg["radius"]["eval"]
     if {"radius", "radius.eval"} & job.typed and protocol.frames is not None:
-        log.warning(NOT_BY_RADIUS, domain.name, protocol.frames)
+        log.warning(NOT_BY_RADIUS, name, protocol.frames)
     elif {"radius", "radius.eval"} & job.typed and domain.radius_m(radius) != radius:
-        log.warning("%s: radius.eval changes nothing, since its protocol says %g m", domain.name, protocol.radius)
+        log.warning("%s: radius.eval changes nothing, since its protocol says %g m", name, protocol.radius)
     if "groups" in job.typed and protocol.groups != job.cfg["groups"]:
-        log.warning("%s: groups changes nothing, since its protocol says groups: %s", domain.name, protocol.groups)
+        log.warning("%s: groups changes nothing, since its protocol says groups: %s", name, protocol.groups)
 
 
-def check_depth(domain: Domain, recall_values: list[int]) -> None:
+def check_depth(domain: Domain, recall_values: list[int], name: str) -> None:
     """Warn, or refuse, where there are not as many images to find as recall asks for.
+
+    Args:
+        domain: The domain.
+        recall_values: N of Recall@N.
+        name: What warnings call the domain.
 
     Raises:
         InputError: A group is smaller than a recall value, and than other groups.
@@ -174,9 +169,9 @@ def check_depth(domain: Domain, recall_values: list[int]) -> None:
             " images; set recall_values to at most that, or leave the group out"
         )
     if beyond:
-        log.warning("%s: R@%d counts all %d database images", domain.name, beyond[0], size)
+        log.warning("%s: R@%d counts all %d database images", name, beyond[0], size)
     if domain.protocol.panoramas:
         assert domain.database.panos is not None
         number = len(sizes_of(domain.database.panos))
         if max(recall_values) > number:
-            log.warning("%s: R@%d counts all %d panoramas", domain.name, max(recall_values), number)
+            log.warning("%s: R@%d counts all %d panoramas", name, max(recall_values), number)

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
+from geoloc.report.history import read_history
 from geoloc.report.page import write_page
 from geoloc.report.paper import captions
 from geoloc.report.paper.chosen import by_name, choose, kinds_of
@@ -23,17 +24,18 @@ from geoloc.report.paper.curves import curve_of, recall_at_n, recall_by_distance
 from geoloc.report.paper.maps import MOST, areas_of, draw_map
 from geoloc.report.paper.ranked import Ranked, read_ranked
 from geoloc.report.paper.strips import Strip, strips
-from geoloc.report.paper.style import length, save
+from geoloc.report.paper.style import save
 from geoloc.report.paper.tables import latex, markdown
-from geoloc.report.paper.training import read_history, training
+from geoloc.report.paper.training import training
 from geoloc.report.predictions import read_predictions
+from geoloc.report.told import length
 from geoloc.tasks.job import Job, refuse_idle
 from geoloc.tasks.results import write_status
 from geoloc.tasks.saved import SavedRun, open_run
 from geoloc.textfiles import write_whole
 
 log = logging.getLogger(__name__)
-MATTERS = ("figures", "hydra", "name", "paths", "run", "task")
+MATTERS = ("figures", "hydra", "name", "paths", "report_queries", "run", "task")
 SHOWN = 5  # predictions of a strip
 
 
@@ -129,16 +131,21 @@ def _curves(
     by_distance = {
         name: {float(radius): recall for radius, recall in facts["meters"]["curve"].items()}
         for name, facts in domains.items()
-        if facts.get("meters")
+        if facts.get("meters") and not _in_frames(facts)
     }
     if by_distance:
-        radii = {facts["radius_m"] for facts in domains.values()}
+        radii = {domains[name]["radius_m"] for name in by_distance}
         radius = radii.pop() if len(radii) == 1 else None
         caption = captions.of_recall_by_distance({name: domains[name] for name in by_distance}, radius)
         album.add("recall_by_distance", recall_by_distance(by_distance, width, radius), caption)
-    history = read_history(run.folder / "metrics.csv")
+    history = {name: points for name, points in read_history(run.folder / "metrics.csv").items() if len(points) > 1}
     if history:
         album.add("training", training(history, width), captions.of_training())
+
+
+def _in_frames(facts: dict[str, Any]) -> bool:
+    """Whether metres of a domain stand for frames, and for no place or distance on earth."""
+    return facts.get("protocol", {}).get("frames") is not None
 
 
 def _of_photos(
@@ -155,7 +162,11 @@ def _of_photos(
         _strips(album, domain, found, before, chosen)
     except InputError as error:  # a photo that is damaged
         log.warning("strips_%s is left out: %s", name, error)
-    _map(album, run.results["domains"][name], domain, found, first)
+    facts = run.results["domains"][name]
+    if _in_frames(facts):
+        log.info("%s: its metres stand for frames, so it has neither a map nor a recall by distance", name)
+    else:
+        _map(album, facts, domain, found, first)
 
 
 def _strips(album: Album, domain: Domain, found: Ranked, before: Ranked | None, chosen: list[tuple[int, str]]) -> None:
@@ -163,13 +174,14 @@ def _strips(album: Album, domain: Domain, found: Ranked, before: Ranked | None, 
     if not chosen:
         log.info("%s has none of the queries that figures.queries names", domain.name)
         return
+    per_frame = domain.protocol.metres_per_frame
     rows = [
         Strip(
             domain.queries.root / str(found.queries[row]),
             [domain.database.root / str(name) for name in found.database[row, :SHOWN]],
             found.correct[row, :SHOWN].tolist(),
-            [_apart(domain, meters) for meters in found.meters[row, :SHOWN]],
-            _before(domain, before, row) if kind in ("helped", "hurt") else "",
+            [length(meters, per_frame) for meters in found.meters[row, :SHOWN]],
+            _before(before, row, per_frame) if kind in ("helped", "hurt") else "",
         )
         for row, kind in chosen
     ]
@@ -180,18 +192,9 @@ def _strips(album: Album, domain: Domain, found: Ranked, before: Ranked | None, 
     )
 
 
-def _apart(domain: Domain, meters: float) -> str:
-    """How far a prediction is from the query, in what its domain counts."""
-    protocol = domain.protocol
-    if protocol.metres_per_frame is None:
-        return length(meters)
-    frames = round(meters / protocol.metres_per_frame)
-    return f"{frames} frame{'' if frames == 1 else 's'}"
-
-
-def _before(domain: Domain, before: Ranked | None, row: int) -> str:
+def _before(before: Ranked | None, row: int, per_frame: float | None) -> str:
     assert before is not None
-    return f"before: {'✓' if before.correct[row, 0] else '✗'} {_apart(domain, before.meters[row, 0])}"
+    return f"was {'✓' if before.correct[row, 0] else '✗'} {length(before.meters[row, 0], per_frame)}"
 
 
 def _map(album: Album, facts: dict[str, Any], domain: Domain, found: Ranked, first: np.ndarray) -> None:

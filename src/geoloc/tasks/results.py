@@ -50,7 +50,8 @@ def model_facts(net: DescriptorNet, weights: str) -> dict[str, Any]:
 def describe_model(facts: dict[str, Any]) -> str:
     """One line for the log."""
     return (
-        f"network: {facts['parameters'] / 1e6:.2f} M parameters ({facts['trainable_parameters'] / 1e6:.2f} M trained),"
+        f"network: {facts['parameters'] / 1e6:.2f} M parameters"
+        f" ({facts['trainable_parameters'] / 1e6:.2f} M trainable),"
         f" {facts['size_mb']:.1f} MB, {facts['flops'] / 1e9:.2f} GFLOPs at {facts['image_size'][0]}x"
         f"{facts['image_size'][1]} (2 per multiply-add), descriptor of {facts['descriptor_dim']} values"
     )

@@ -58,7 +58,7 @@ def do(job: Job) -> float:
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
     ns = _ns(run, job)
     domain, radius = _judged(run, job, run.domain(name))
-    check_depth(domain, ns)
+    check_depth(domain, ns, name)
     vectors = run.descriptors(name)
     protocol = run.results["protocol"]
     if vectors is None:

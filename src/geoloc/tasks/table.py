@@ -45,7 +45,7 @@ def rich_table(rows: list[list[str]]) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     for number, head in enumerate(rows[0]):
         recall = head.startswith("R@")
         table.add_column(
@@ -54,6 +54,14 @@ def rich_table(rows: list[list[str]]) -> Any:
     for row in rows[1:]:
         table.add_row(*row, style="dim" if row[0].startswith("  ") else "bold")
     return table
+
+
+def fits(table: Any) -> bool:
+    """Whether standard output is as wide as a table of rich's; of one that is not, words would be cut off."""
+    from rich.measure import Measurement
+
+    console = terminal(error=False)
+    return Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width
 
 
 def judging(results: dict[str, Result]) -> str:
@@ -74,11 +82,11 @@ def print_table(results: dict[str, Result]) -> None:
     changed = {name: result.changes for name, result in results.items() if result.changes}
     before_after = f"before and after post-processing:\n{console_table(changed)}\n\n" if changed else ""
     rows = recall_rows(results)
-    sys.stdout.write("\n")
-    if fancy(sys.stdout) and terminal(error=False).width > len(plain_table(rows).splitlines()[0]) + 4:
+    table = rich_table(rows) if fancy(sys.stdout) else None
+    if table is not None and fits(table):
         sys.stdout.flush()
-        terminal(error=False).print(rich_table(rows))
+        terminal(error=False).print(table)
     else:
-        sys.stdout.write(f"{plain_table(rows)}\n\n")
+        sys.stdout.write(f"\n{plain_table(rows)}\n\n")
     sys.stdout.write(f"{judging(results)}\n\n{before_after}")
     sys.stdout.flush()

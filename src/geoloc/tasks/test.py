@@ -15,6 +15,7 @@ from geoloc.lit.initialise import initialise
 from geoloc.lit.module import PlaceModule
 from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
+from geoloc.tasks.attention import check_named
 from geoloc.tasks.banner import say
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
@@ -71,6 +72,7 @@ def prepare(job: Job) -> Prepared:
     if not domains["test"]:
         raise InputError(f"task={task}: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
     build.check_tuning(job, domains)
+    check_named(job.cfg["attention"], domains["test"])
     data = build.datamodule(job, domains, net)
     module = build.module(job, net)
     trainer = build.trainer(job, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def started_loggers(job: Job) -> list[Logger]:
 
 def run_name(job: Job) -> str:
     """What is typed for this job; for a job of a sweep, what is not typed for all of them."""
-    typed = [text for text in job.command.split(" ")[3:] if "=" in text]
+    typed = [text for text in shlex.split(job.command)[3:] if "=" in text]
     common = _common(job.sweep) if job.sweep else []
     told = [text for text in typed if not text.lstrip("+~").startswith(UNTOLD)]
     own = [text for text in told if text.lower() not in common]  # Hydra hands `true` on as `True`

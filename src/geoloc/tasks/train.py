@@ -21,6 +21,7 @@ from geoloc.lit.pace import Pace
 from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.net import DescriptorNet
 from geoloc.tasks import build
+from geoloc.tasks.attention import check_named
 from geoloc.tasks.banner import say
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
@@ -48,6 +49,7 @@ def do(job: Job) -> float:
     parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
     domains = read_domains(job, ("train", "val", "test"))
     build.check_tuning(job, domains)
+    check_named(job.cfg["attention"], domains["test"])
     skipped = skip_unreadable(job, domains)
     if net.whitening is not None:
         log.warning(

@@ -80,6 +80,7 @@ def _measured(names: list[str], workers: int) -> Iterator[tuple[int, Record]]:
 def _live_with_the_parent() -> None:
     """Leave interrupts to the parent, and end when it is killed; else this process would wait for work for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 

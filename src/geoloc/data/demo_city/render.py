@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -105,30 +107,60 @@ def _read_state(path: Path) -> dict[str, Any] | None:
 
 
 def _render_streets(root: Path, plan: CityPlan, seed: int, workers: int, progress: Progress | None) -> None:
-    done = 0
-    for count in _street_results(root, plan, seed, workers):
-        done += count
+    def tell() -> None:
         if progress is not None:
-            progress(done, plan.images)
+            progress(sum(1 for _ in root.glob("images/*/*/@*@.jpg")), plan.images)
+
+    tell()
+    for _ in _at_work(root, plan, seed, workers):
+        tell()
 
 
-def _street_results(root: Path, plan: CityPlan, seed: int, workers: int) -> Iterator[int]:
+def _at_work(root: Path, plan: CityPlan, seed: int, workers: int) -> Iterator[None]:
+    """Render; an item every second and at the end, or after each street where there is one process alone."""
     jobs = [
         (root, plan, seed, split, street) for split, size in enumerate(plan.splits) for street in range(size.streets)
     ]
     if workers <= 1:
-        yield from (_render_street(*job) for job in jobs)
+        for job in jobs:
+            _render_street(*job)
+            yield
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_render_street, *job) for job in jobs]
+    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _die_of_ctrl_c) as pool:
         try:
-            yield from (future.result() for future in as_completed(futures))
+            with _ctrl_c_waits():
+                open_ = {pool.submit(_render_street, *job) for job in jobs}
+            while open_:
+                done, open_ = wait(open_, timeout=1, return_when=FIRST_COMPLETED)
+                for street in done:
+                    street.result()
+                yield
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _render_street(root: Path, plan: CityPlan, seed: int, split: int, street_number: int) -> int:
-    """Render the pictures of one street that are not there yet; returns how many the street has."""
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Workers that start meanwhile do not see an interruption before they ask for it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _die_of_ctrl_c() -> None:
+    """Let an interruption end this worker at once, without a traceback and without the rest of its street."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _render_street(root: Path, plan: CityPlan, seed: int, split: int, street_number: int) -> None:
+    """Render the pictures of one street that are not there yet."""
     site = find_site(plan, seed, split, street_number)
     shots = {_path(root, plan, split, shot): shot for shot in plan_shots(plan, seed, site)}
     missing = {path: shot for path, shot in shots.items() if not path.exists()}
@@ -138,7 +170,6 @@ def _render_street(root: Path, plan: CityPlan, seed: int, split: int, street_num
             part = path.with_name(f"{path.name}.{os.getpid()}.part")
             Image.fromarray(take_shot(plan, seed, site, street, shot)).save(part, "JPEG", quality=_QUALITY)
             part.replace(path)
-    return len(shots)
 
 
 def _path(root: Path, plan: CityPlan, split: int, shot: Shot) -> Path:

@@ -15,6 +15,7 @@ from geoloc.report.compare.pairs import Pair
 from geoloc.report.compare.rows import HEAD, Comparison, Row, domain_rows, slice_rows
 from geoloc.report.compare.runs import Run
 from geoloc.report.compare.settings import KEYS, WORDS, differences, differing, in_words, notes
+from geoloc.report.told import length
 
 ABOUT = (
     "Recall at N in percent of all queries in the baseline (before) and in the other run (after); the difference in"
@@ -75,14 +76,19 @@ def _table(rows: Sequence[Row]) -> str:
 
 def metres(pairs: Sequence[Pair]) -> list[list[str]]:
     """Rows of the median error of the first prediction, with their head."""
-    rows = [[pair.label, *(f"{value:.1f} m" for value in pair.medians())] for pair in pairs]
+    rows = [[pair.label, *(_error(value, pair.metres_per_frame) for value in pair.medians())] for pair in pairs]
     return [["domain", "before", "after"], *rows]
+
+
+def _error(median: float, per_frame: float | None) -> str:
+    return f"{median:.1f} m" if per_frame is None else length(median, per_frame)
 
 
 def _settings(runs: Sequence[Run]) -> list[str]:
     found = differing(runs)
     blocks = [block for kind, rows in found.items() for block in (f"What differs, {kind}:", _two(rows))]
-    blocks += [] if {WORDS, KEYS} & found.keys() else ["Nothing else differs in the config."]
+    known = all(run.config for run in runs)
+    blocks += ["Nothing else differs in the config."] * (known and not {WORDS, KEYS} & found.keys())
     return [*blocks, "\n".join(f"- {line}" for line in notes(runs))]
 
 

@@ -14,6 +14,7 @@ from geoloc.report.compare.rows import Comparison
 from geoloc.report.compare.runs import Run
 from geoloc.report.figures import QUERY, RIGHT, WRONG, thumbnail
 from geoloc.report.thumbnails import inline
+from geoloc.report.told import length
 
 EACH = 6  # queries that became right, and wrong, of a domain
 ON_PAGE = 60  # of all runs and domains; 480 photos, about 3 MB
@@ -29,13 +30,13 @@ class Tile:
         name: Its relative path.
         image: Address of its picture, framed by what it is; empty if it cannot be read.
         kind: "query", "right" or "wrong".
-        meters: To the query; None for the query itself.
+        far: How far from the query it was taken, in words; empty for the query itself.
     """
 
     name: str
     image: str
     kind: str
-    meters: float | None = None
+    far: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,24 +93,25 @@ class Photographer:
                     if own:
                         chosen = telling(own, min(number, left))
                         left -= len(chosen)
-                        shown = [self._pictured(baseline, each.run, pair.domain, flip) for flip in chosen]
+                        shown = [self._pictured(baseline, each.run, pair, flip) for flip in chosen]
                         of_pair.append(Gallery(title, len(own), shown))
                 page.append(of_pair)
             pages.append(page)
         return pages
 
-    def _pictured(self, baseline: Run, run: Run, domain: str, flip: Flip) -> Pictured:
-        before = self._tiles(baseline, domain, flip.query, flip.before)
-        after = self._tiles(run, domain, flip.query, flip.after)
+    def _pictured(self, baseline: Run, run: Run, pair: Pair, flip: Flip) -> Pictured:
+        before = self._tiles(baseline, pair, flip.query, flip.before)
+        after = self._tiles(run, pair, flip.query, flip.after)
         return Pictured(flip, before, after)
 
-    def _tiles(self, run: Run, domain: str, query: str, answer: Answer) -> list[Tile]:
+    def _tiles(self, run: Run, pair: Pair, query: str, answer: Answer) -> list[Tile]:
+        domain = pair.domain
         folders = run.judged()[domain].get("folders", {})
         tiles = [Tile(query, self._image(run, domain, folders.get("queries"), query, "query"), "query")]
         for each in answer.top:
             kind = "right" if each.correct else "wrong"
             image = self._image(run, domain, folders.get("database"), each.photo, kind)
-            tiles.append(Tile(each.photo, image, kind, each.meters))
+            tiles.append(Tile(each.photo, image, kind, length(each.meters, pair.metres_per_frame)))
         return tiles
 
     def _image(self, run: Run, domain: str, folder: str | None, name: str, kind: str) -> str:

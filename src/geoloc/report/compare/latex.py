@@ -8,31 +8,11 @@ from itertools import groupby
 from geoloc.report.changes import LEAST_P, signed
 from geoloc.report.compare.rows import Comparison, Row, domain_rows, slice_rows
 from geoloc.report.compare.runs import Run
+from geoloc.report.escape import escaped
 
-SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "[": "{[}",  # at the start of a line, LaTeX would take it for an option of the line before
-    "*": "{*}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-}
 MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 DAGGER = r"$^{\dagger}$"
 Key = tuple[str, str, int]  # domain, condition, N
-
-
-def escaped(text: str) -> str:
-    r"""Text that LaTeX prints as it is.
-
-    Example:
-        >>> print(escaped("R&D_50%"))
-        R\&D\_50\%
-    """
-    return "".join(SPECIAL.get(character, character) for character in text)
 
 
 def marks(p: float) -> str:

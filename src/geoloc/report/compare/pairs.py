@@ -58,6 +58,7 @@ class Pair:
         before: Query -> what the baseline found.
         after: The same in the other run, of the same queries.
         apart: What was judged otherwise: what it is about -> in the baseline, in the other.
+        metres_per_frame: Of the baseline, whose metres stand for frames; None: for metres.
     """
 
     domain: str
@@ -65,6 +66,7 @@ class Pair:
     before: dict[str, Answer]
     after: dict[str, Answer]
     apart: dict[str, tuple[str, str]]
+    metres_per_frame: float | None = None
 
     @property
     def label(self) -> str:
@@ -171,4 +173,4 @@ def _pair(before: Run, after: Run, domain: str) -> Pair:
             for facts, mark in zip((one, other), prints, strict=True)
         )
         apart["photos"] = (of_one, of_other)
-    return Pair(domain, ns, first, second, apart)
+    return Pair(domain, ns, first, second, apart, one.get("protocol", {}).get("metres_per_frame"))

@@ -59,10 +59,13 @@ def of_strips(name: str, shown: Sequence[tuple[str, str]], picked: bool) -> str:
         if picked
         else "Chosen by rule: the surest mistakes and the hardest finds, by descriptor distance of the first one."
     )
+    was = " Below a query: its first prediction before post-processing." * any(
+        k in ("helped", "hurt") for _, k in shown
+    )
     rows = "".join(f"\n{number}. {TOLD[kind]}: `{query}`" for number, (query, kind) in enumerate(shown, 1))
     return (
         f"Queries of {name} (left) and their first predictions, with the distance of each from the query. Whole frame:"
-        f" right; dashed frame: wrong. {how}\n{rows}"
+        f" right; dashed frame: wrong.{was} {how}\n{rows}"
     )
 
 

@@ -72,12 +72,13 @@ def choose(found: Ranked, kinds: np.ndarray, number: int) -> list[int]:
     return sorted(taken, key=lambda row: (KINDS.index(kinds[row]), taken.index(row)))
 
 
-def by_name(parts: Sequence[str], domains: dict[str, np.ndarray]) -> dict[str, list[int]]:
+def by_name(parts: Sequence[str], domains: dict[str, np.ndarray], key: str = "figures.queries") -> dict[str, list[int]]:
     """Rows of the queries that are asked for.
 
     Args:
         parts: A query's path, or a part of it that no other query of its domain has.
         domains: Domain -> (Q,) str paths of its queries.
+        key: Where they are asked for.
 
     Returns:
         Domain -> rows, in the order asked for; empty where it has none of them.
@@ -90,10 +91,10 @@ def by_name(parts: Sequence[str], domains: dict[str, np.ndarray]) -> dict[str, l
     for part in parts:
         fitting = {domain: _fitting(part, names) for domain, names in domains.items()}
         if not any(len(rows) for rows in fitting.values()):
-            problems.append(f"figures.queries: no query of {', '.join(domains)} is called, or has in its path, {part}")
+            problems.append(f"{key}: no query of {', '.join(domains)} is called, or has in its path, {part}")
         for domain, rows in fitting.items():
             if len(rows) > 1:
-                problems.append(f"figures.queries: {part} fits {len(rows)} queries of {domain}; type more of the path")
+                problems.append(f"{key}: {part} fits {len(rows)} queries of {domain}; type more of the path")
             found[domain] += rows.tolist()
     if problems:
         raise InputError(*problems)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from geoloc.evaluate.recall import score
 from geoloc.report.paper.ranked import Ranked
-from geoloc.report.paper.style import look, new_figure, style
+from geoloc.report.paper.style import look, new_figure, percent_axis, style
 
 FEW = 30  # predictions up to which N has a linear axis
 ASPECT = 0.68  # height of the axes' figure by its width, without the legend
@@ -80,7 +80,7 @@ def recall_at_n(curves: Mapping[str, Curve], ns: Sequence[int], width: float) ->
         axes.set_xlim(1, max(most, 2))
         lows = [curve.low.min() for curve in curves.values()]
         lows += [curve.before.min() for curve in curves.values() if curve.before is not None]
-        _percent(axes, min(lows), max(curve.high.max() for curve in curves.values()))
+        percent_axis(axes, min(lows), max(curve.high.max() for curve in curves.values()))
         axes.set_xlabel("N (first predictions)")
         axes.set_ylabel("Recall@N (%)")
         _legend(figure, axes, width)
@@ -108,7 +108,7 @@ def recall_by_distance(
         axes.set_xscale("log")
         _ticks(axes, radii)
         axes.set_xlim(radii[0], radii[-1])
-        _percent(axes, 0, max(max(curve.values()) for curve in curves.values()))
+        percent_axis(axes, 0, max(max(curve.values()) for curve in curves.values()))
         axes.set_xlabel("right within (m)")
         axes.set_ylabel("Recall@1 (%)")
         _legend(figure, axes, width)
@@ -138,9 +138,3 @@ def _ticks(axes: Axes, at: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(at))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(ScalarFormatter())
-
-
-def _percent(axes: Axes, low: float, high: float) -> None:
-    """Limits at whole tens around the values."""
-    bottom, top = 10 * math.floor(low / 10), 10 * math.ceil(high / 10)
-    axes.set_ylim(bottom, max(top, bottom + 10))

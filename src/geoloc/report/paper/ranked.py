@@ -32,10 +32,6 @@ class Ranked:
     meters: np.ndarray
     correct: np.ndarray
 
-    def first_right(self) -> np.ndarray:
-        """(Q,) int64 rank of the first correct prediction, 0 if none is correct."""
-        return np.where(self.correct.any(axis=1), self.correct.argmax(axis=1) + 1, 0)
-
     def right_at(self) -> np.ndarray:
         """(k,) int64 number of queries that are right within their first 1, 2, ... k predictions."""
         return np.logical_or.accumulate(self.correct, axis=1).sum(axis=0)

@@ -17,6 +17,7 @@ from geoloc.report.paper.style import QUERY, RIGHT, WRONG, new_figure, style
 GAP, AFTER_QUERY, LABEL, HEAD, EDGE = 0.05, 0.14, 0.15, 0.15, 0.02  # inches
 FRAME = 1.4  # points
 DASHES = (0, (3, 1.6))  # of what is wrong
+WORDS, WIDE = 7.0, 0.6  # points of the words, and how wide a letter of them is by its height
 SHAPES = (0.6, 1.8)  # narrowest and widest tile: width by height
 PAPER = (255, 255, 255)
 
@@ -57,6 +58,8 @@ def strips(rows: Sequence[Strip], width: float, dpi: int) -> Figure:
     shape = np.median([photo.width / photo.height for row in photos for photo in row])
     high = tile / float(np.clip(shape, *SHAPES))
     height = HEAD + len(rows) * (high + LABEL + GAP) - GAP + EDGE
+    below = [[row.note, *map(_label, row.correct, row.labels)] for row in rows]
+    size = min(WORDS, 72 * tile / (WIDE * max(len(text) for texts in below for text in texts)))
     with style():
         figure = new_figure(width, height)
         for down, (row, own) in enumerate(zip(rows, photos, strict=True)):
@@ -68,11 +71,15 @@ def strips(rows: Sequence[Strip], width: float, dpi: int) -> Figure:
                 _photo(axes, photo, (round(tile * dpi), round(high * dpi)))
                 right = place > 0 and bool(row.correct[place - 1])
                 _frame(axes, QUERY if place == 0 else RIGHT if right else WRONG, whole=place == 0 or right)
-                below = row.note if place == 0 else f"{'✓' if right else '✗'} {row.labels[place - 1]}"
-                axes.set_xlabel(below, labelpad=2.5, color="black" if place == 0 else RIGHT if right else WRONG)
+                colour = "black" if place == 0 else RIGHT if right else WRONG
+                axes.set_xlabel(below[down][place], labelpad=2.5, color=colour, fontsize=size)
                 if down == 0:
                     axes.set_title("query" if place == 0 else f"{place}", fontsize=7, pad=2.5)
         return figure
+
+
+def _label(right: bool, far: str) -> str:
+    return f"{'✓' if right else '✗'} {far}"
 
 
 def _photo(axes: Axes, photo: Image.Image, size: tuple[int, int]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Told apart by those who see no red or no green, and each also by its marker, for prints in grey (Okabe and Ito).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -36,6 +39,7 @@ STYLE: Any = {
     "ytick.major.size": 2.5,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.2,
+    "text.parse_math": False,  # a name with two $ is a name
     "pdf.fonttype": 42,  # TrueType: letters can be searched, and publishers refuse Type 3
 }
 # No time and no version: the same predictions give the same file.
@@ -84,19 +88,12 @@ def look(number: int) -> dict[str, Any]:
         "color": COLOURS[number % len(COLOURS)],
         "marker": MARKERS[number % len(MARKERS)],
         "linestyle": ("-", (0, (4, 1.2)), (0, (1, 1)))[round_ % 3],
+        "zorder": 3,  # a marker at the end of an axis is above it
     }
 
 
-def length(meters: float) -> str:
-    """Metres for a reader.
-
-    Example:
-        >>> [length(m) for m in (0.4, 7.3, 24.6, 412.2, 1240.0, 84_000.0, 7_654_321.0)]
-        ['0.4 m', '7.3 m', '25 m', '412 m', '1.2 km', '84 km', '7,654 km']
-    """
-    if meters < 9.95:
-        return f"{meters:.1f} m"
-    if meters < 999.5:
-        return f"{meters:.0f} m"
-    kilometres = meters / 1000
-    return f"{kilometres:.1f} km" if kilometres < 9.95 else f"{kilometres:,.0f} km"
+def percent_axis(axes: Axes, low: float, high: float) -> None:
+    """Limits of the vertical axis at whole tens around values in percent, with ticks at whole numbers."""
+    bottom = min(10 * math.floor(low / 10), 90)
+    axes.set_ylim(bottom, max(10 * math.ceil(high / 10), bottom + 10))
+    axes.yaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))

@@ -9,11 +9,9 @@ from geoloc.evaluate.before_after import Change
 from geoloc.evaluate.recall import score
 from geoloc.evaluate.rules import told
 from geoloc.report.changes import HEAD, change_cells, piped
+from geoloc.report.escape import escaped
 
 ABOUT = "Recall at N in percent of all queries, with 95 % Wilson score intervals."
-ESCAPED = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
-    sign: f"\\{sign}" for sign in "_&%$#{}"
-}
 Domains = Mapping[str, Mapping[str, Any]]  # as results.json has them
 Row = tuple[str, bool, str, dict[int, tuple[float, float, float]]]  # name, of a part, queries, N -> recall, low, high
 
@@ -65,16 +63,6 @@ def latex(domains: Domains) -> str:
         first = rf"\quad {escaped(name)}" if part else escaped(name)
         lines.append(" & ".join([first, queries, database, *cells]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def escaped(text: str) -> str:
-    r"""Text with the signs that LaTeX takes for its own.
-
-    Example:
-        >>> print(escaped("demo_city & 50%"))
-        demo\_city \& 50\%
-    """
-    return "".join(ESCAPED.get(sign, sign) for sign in text)
 
 
 def _rows(domains: Domains) -> list[Row]:

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from geoloc.report.paper.style import look, new_figure, style
-
-LOSS = "train/loss"
-Points = list[tuple[int, float]]
-
-
-def read_history(metrics: Path) -> dict[str, Points]:
-    """Loss and validated recalls of a run.
-
-    Args:
-        metrics: metrics.csv.
-
-    Returns:
-        Name of the column, such as "train/loss" or "val/city/R5" -> (epoch from 1, value); means over the domains are
-        left out, and what has less than two values, which makes no line. Empty if there is no such file.
-    """
-    if not metrics.is_file():
-        return {}
-    with metrics.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name == LOSS or name.count("/R") == name.count("/") - 1 == 1]
-    found = {name: [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)] for name in names}
-    return {name: points for name, points in found.items() if len(points) > 1}
+from geoloc.report.history import LOSS, Points
+from geoloc.report.paper.style import look, new_figure, percent_axis, style
 
 
 def training(history: Mapping[str, Points], width: float) -> Figure:
@@ -54,9 +31,10 @@ def training(history: Mapping[str, Points], width: float) -> Figure:
         figure = new_figure(width, 0.4 * width * panels + 0.2 + 0.16 * lines, layout="constrained")
         axes: list[Axes] = list(figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
         if loss:
-            axes[0].plot(*zip(*loss, strict=True), **look(0))
+            axes[0].plot(*zip(*loss, strict=True), clip_on=False, **look(0))
             axes[0].set_ylabel("training loss")
-            axes[0].set_ylim(0, 1.08 * max(value for _, value in loss) or 1)
+            finite = [value for _, value in loss if math.isfinite(value)]  # a line has gaps where one is not
+            axes[0].set_ylim(0, 1.08 * max(finite, default=0) or 1)
         if recalls:
             _recalls(axes[-1], recalls)
             if len(recalls) > 1:
@@ -73,7 +51,9 @@ def _recalls(axes: Axes, recalls: Mapping[str, Points]) -> None:
     for number, (name, points) in enumerate(recalls.items()):
         n = f"R@{name.rpartition('/R')[2]}"
         label = n if alone else f"{_domain(name)} {n}"
-        axes.plot(*zip(*points, strict=True), label=label, **look(number + 1))
+        axes.plot(*zip(*points, strict=True), label=label, clip_on=False, **look(number + 1))
+    values = [value for points in recalls.values() for _, value in points]
+    percent_axis(axes, min(values), max(values))
     axes.set_ylabel("validation recall (%)" if len(recalls) > 1 else f"validation {n} (%)")
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from geoloc.report.sweep.leaderboard import Board, Entry
 
-HEIGHT, TOP, SIDE = 230, 34, 90  # pixels of the parallel coordinates: of an axis, above, beside
-WIDE, NARROW, BROAD = 820, 120, 260  # pixels: all axes together, two axes at least and at most apart
+HEIGHT, TOP, SIDE = 230, 42, 112  # pixels of the parallel coordinates: of an axis, above, beside
+WIDE, NARROW, BROAD = 820, 100, 260  # pixels: all axes together, two axes at least and at most apart
+LONG = 190  # pixels of the longest name
 SMALL = 200, 120  # of a scatter
 LOG_FROM = 30  # positive numbers that span this factor or more are drawn by their logarithm
 TICKS = 6  # labels of an axis of numbers at most
@@ -61,12 +62,17 @@ class Parallel:
         axes: (x in pixels, axis).
         lines: One a job, the best last so that it is drawn on top.
         width, height: Of the picture, in pixels.
+        top, bottom: Where the axes begin and end, in pixels.
+        narrow: Whether names of axes would run into each other in one line.
     """
 
     axes: list[tuple[float, Axis]]
     lines: list[Line]
     width: float
+    narrow: bool
     height: float = HEIGHT + TOP + 20
+    top: float = TOP
+    bottom: float = HEIGHT + TOP
 
 
 @dataclass(frozen=True)
@@ -144,9 +150,11 @@ def short(number: float) -> str:
     """A number in three digits and few letters.
 
     Example:
-        >>> short(0.0001), short(0.000214), short(12.34), short(1e-05)
-        ('0.0001', '2.1e-4', '12.3', '1e-5')
+        >>> short(0.0001), short(0.000214), short(12.34), short(1e-05), short(5000)
+        ('0.0001', '2.1e-4', '12.3', '1e-5', '5000')
     """
+    if 1000 <= abs(number) < 100_000:
+        return f"{number:.0f}"
     text = f"{number:.3g}"
     if len(text) <= 6:
         return text.replace("e-0", "e-")
@@ -187,7 +195,7 @@ def parallel(board: Board) -> Parallel | None:
         places = [(x, axis.at[value]) for (x, axis), value in zip(at, values, strict=False)]
         share = 0.0 if entry.mean is None else recall.at[_said(entry)]
         lines.append(Line(entry, [(x, TOP + HEIGHT * (1 - place)) for x, place in places], share))
-    return Parallel(at, lines, at[-1][0] + SIDE)
+    return Parallel(at, lines, at[-1][0] + SIDE, narrow=apart < LONG)
 
 
 def scatters(board: Board) -> list[Scatter]:

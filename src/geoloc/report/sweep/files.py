@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from geoloc.report.sweep.jobs import read_jobs
 from geoloc.report.sweep.leaderboard import write_leaderboard
 from geoloc.report.sweep.page import write_leaderboard_page
 from geoloc.report.sweep.study import write_study
@@ -30,8 +31,9 @@ def write_sweep_files(sweep: Path) -> None:
     except (Timeout, OSError, NotImplementedError) as error:  # a file system without locks; the files are whole anyway
         log.debug("%s: not locked (%s)", sweep, error)
     try:
-        write_leaderboard(sweep)
-        write_study(sweep)
-        write_leaderboard_page(sweep)
+        jobs = read_jobs(sweep)  # once: hundreds of folders take seconds
+        write_leaderboard(sweep, jobs)
+        write_study(sweep, jobs)
+        write_leaderboard_page(sweep, jobs)
     finally:
         lock.release()

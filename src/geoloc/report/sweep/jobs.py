@@ -14,6 +14,7 @@ from geoloc.evaluate.rules import told
 from geoloc.textfiles import read_json
 
 NO_RESULTS = "no results"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where there is one, is ten times as fast
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _validated(metrics: Path, monitor: str) -> float | None:
 def _read_yaml(path: Path) -> Any:
     """Content of a yaml file; None if it is not there, or another job is just writing it."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), LOADER)
     except (OSError, yaml.YAMLError):
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
@@ -25,6 +25,7 @@ class Entry:
         mean: Over its domains, of the recall at `Board.n`, in percent; None without results.
         judged: Letter of how it was judged; "" where all were judged alike.
         best: Whether its mean is the highest of those that were judged alike.
+        top: Whether its validation recall is the highest of those that were judged alike.
     """
 
     job: SweepJob
@@ -32,6 +33,7 @@ class Entry:
     mean: float | None
     judged: str
     best: bool
+    top: bool
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,25 @@ def rank(jobs: Sequence[SweepJob]) -> Board:
     ways = _ways(jobs)
     letters = {way: letter for letter, way in ways.items()} if len(ways) > 1 else {}
     judged = [letters.get(_way(job), "") if job.recalls else "" for job in jobs]
-    top: dict[str, float] = {}
-    for mean, letter in zip(means, judged, strict=True):
-        if mean is not None:
-            top[letter] = max(mean, top.get(letter, mean))
+    best = _highest(means, judged)
+    # Which val domains a job without test results has nobody knows, once there are several ways.
+    validated = [job.validated if letter or not letters else None for job, letter in zip(jobs, judged, strict=True)]
+    top = _highest(validated, [(letter, job.typed.get("monitor")) for job, letter in zip(jobs, judged, strict=True)])
     entries = [
-        Entry(
-            job, {key: job.typed.get(key, "") for key in swept}, mean, letter, mean is not None and mean == top[letter]
-        )
-        for job, mean, letter in zip(jobs, means, judged, strict=True)
+        Entry(job, {key: job.typed.get(key, "") for key in swept}, means[i], judged[i], best[i], top[i])
+        for i, job in enumerate(jobs)
     ]
     entries.sort(key=lambda entry: -1.0 if entry.mean is None else entry.mean, reverse=True)
     return Board(entries, n, {letter: dict(way) for letter, way in ways.items()} if letters else {})
+
+
+def _highest(values: Sequence[float | None], groups: Sequence[Hashable]) -> list[bool]:
+    """Whether each value is the highest of its group."""
+    top: dict[Hashable, float] = {}
+    for value, group in zip(values, groups, strict=True):
+        if value is not None:
+            top[group] = max(value, top.get(group, value))
+    return [value is not None and value == top[group] for value, group in zip(values, groups, strict=True)]
 
 
 def _mean(job: SweepJob, n: int) -> float | None:
@@ -101,17 +110,19 @@ def _letter(place: int) -> str:
     return ascii_uppercase[place % 26] + (str(place // 26) if place >= 26 else "")
 
 
-def write_leaderboard(sweep: Path) -> Path:
+def write_leaderboard(sweep: Path, jobs: Sequence[SweepJob] | None = None) -> Path:
     """Write leaderboard.csv, best mean R@1 (or lowest other N) first.
 
     Args:
         sweep: The sweep's folder; each job has a folder in it.
+        jobs: Of the sweep, if they have been read already.
 
     Returns:
         The file. Columns: job, status, one for each typed key that is not the same in all, `judged` if jobs were judged
         in different ways, `<domain>/R<N>`.
     """
-    board = rank([job for job in read_jobs(sweep) if job.status != NO_RESULTS])
+    jobs = read_jobs(sweep) if jobs is None else jobs
+    board = rank([job for job in jobs if job.status != NO_RESULTS])
     rows: list[dict[str, Any]] = [
         {"job": entry.job.name, "status": entry.job.status, **entry.keys}
         | ({"judged": entry.judged} if board.ways else {})

@@ -17,30 +17,30 @@ SHOWN = (1, 5)  # recalls in the table; leaderboard.csv has all
 BESIDE = ("study.md", "study.csv", "leaderboard.csv")
 
 
-def write_leaderboard_page(sweep: Path) -> Path:
+def write_leaderboard_page(sweep: Path, jobs: Sequence[SweepJob] | None = None) -> Path:
     """Write leaderboard.html: what came out of each job, by which of the swept keys, and why the others failed.
 
     Args:
         sweep: The sweep's folder; each job has a folder in it.
+        jobs: Of the sweep, if they have been read already.
 
     Returns:
         The page.
     """
-    jobs = read_jobs(sweep)
+    jobs = read_jobs(sweep) if jobs is None else jobs
     board = rank(jobs)
     metrics = _shown([key for job in jobs for key in job.recalls])
-    monitor = configured(sweep, "monitor")
-    validated = [job.validated for job in jobs if job.validated is not None]
+    keys = list(board.entries[0].keys) if board.entries else []
+    validation = "validation" if "monitor" in keys else f"validation R@{str(configured(sweep, 'monitor'))[1:]}"
     environment = Environment(loader=PackageLoader("geoloc.report"), autoescape=select_autoescape())
     page = sweep / "leaderboard.html"
     text = environment.get_template("leaderboard.html").render(
         name=f"{sweep.resolve().parent.name} / {sweep.resolve().name}",
         counts=_counts(jobs),
         board=board,
-        keys=list(board.entries[0].keys) if board.entries else [],
+        keys=keys,
         metrics=[(metric, *metric.rsplit("/R", 1)) for metric in metrics],
-        validation=f"validation R@{str(monitor)[1:]}" if validated else "",
-        highest=max(validated, default=None),
+        validation=validation if any(job.validated is not None for job in jobs) else "",
         links={entry.job.name: _link(sweep, entry) for entry in board.entries},
         logs={job.name: _address(sweep, job.name, "debug.log") for job in jobs},
         failed=[entry for entry in board.entries if entry.job.error],

@@ -61,6 +61,7 @@ class Gallery {
     const wanted = Object.fromEntries(new FormData(this.form));
     const { data } = this;
     this.n = Number(wanted.n);
+    this.drawn = Boolean(wanted.drawn);
     const words = wanted.name.toLowerCase().split(/\s+/).filter(Boolean);
     const passes = (query) => {
       const right = this.right(query);
@@ -68,6 +69,7 @@ class Gallery {
       if (wanted.outcome === "wrong" && right) return false;
       if (wanted.outcome === "missed" && (right || !data.answerable[query])) return false;
       if (wanted.outcome === "unanswerable" && data.answerable[query]) return false;
+      if (wanted.drawn && !data.attention[query]) return false;
       if (wanted.condition && Number(wanted.condition) !== data.condition[query]) return false;
       if (wanted.flip === "any" && !this.flip(query)) return false;
       if (wanted.flip === "right" && this.flip(query) !== 1) return false;
@@ -147,29 +149,49 @@ class Gallery {
   prediction(query, image, rank) {
     const { data } = this;
     const right = data.right[query][rank];
-    const metres = `${data.metres[query][rank].toLocaleString("en", { maximumFractionDigits: 1 })} m`;
     const apart = element("span", { className: "soft", title: "distance of the descriptors" }, data.apart[query][rank].toFixed(3));
     const place = data.map && data.map.base[image];
-    return this.photo("base", image, right ? "right" : "wrong", `${rank + 1} ${right ? "✓" : "✗"} `, osm(place, metres), " ", apart);
+    return this.photo("base", image, right ? "right" : "wrong", `${rank + 1} ${right ? "✓" : "✗"} `, osm(place, this.far(query, rank)), " ", apart);
+  }
+
+  // How far a prediction is from the query, in what its domain counts.
+  far(query, rank) {
+    const { metres, frame } = this.data;
+    if (!frame) return `${metres[query][rank].toLocaleString("en", { maximumFractionDigits: 1 })} m`;
+    const frames = Math.round(metres[query][rank] / frame);
+    return `${frames.toLocaleString("en")} frame${frames === 1 ? "" : "s"}`;
+  }
+
+  // Where the file of a photo may be: where it was, and as seen from the page, which may have moved along with it.
+  addresses(side, name) {
+    const escaped = name.split("/").map(encodeURIComponent).join("/");
+    const folder = side === "base" ? "database" : side;
+    if (name.startsWith("/")) return [`file://${escaped}`]; // of a table that names photos anywhere
+    const near = `${this.data.roots[folder]}/${escaped}`;
+    return location.protocol === "file:" ? [`${this.data.files[folder]}/${escaped}`, near] : [near];
   }
 
   // From the page itself where it holds the photo, else from its file, which is read when it comes into view.
   photo(side, number, kind, ...caption) {
     const name = this.data[side][number];
-    const root = this.data.roots[side === "base" ? "database" : side];
-    const href = `${root}/${name.split("/").map(encodeURIComponent).join("/")}`;
+    const [href, ...others] = this.addresses(side, name);
     const held = this.data.thumbs[side][number];
     const image = element("img", { loading: held ? "eager" : "lazy", width: 160, height: 120, alt: `${kind}: ${name}`, title: name });
-    image.addEventListener("error", () => image.replaceWith(element("span", { className: "gone" }, "photo is not here")));
-    image.src = held || href;
     const link = element("a", { href, target: "_blank" }, image);
+    image.addEventListener("error", () => {
+      if (!others.length) return image.replaceWith(element("span", { className: "gone" }, "photo is not here"));
+      image.src = link.href = others.shift();
+    });
+    image.src = held || href;
     return element("figure", { className: kind }, link, element("figcaption", {}, ...caption));
   }
 
   attention(query) {
-    const pictures = this.data.attention[query].map(([name, src]) =>
-      element("figure", {}, element("img", { src, loading: "lazy", alt: `what made the match with ${name}` }), element("figcaption", {}, name)),
-    );
-    return element("details", { className: "attention" }, element("summary", {}, "what made the match"), ...pictures);
+    const { src, shown } = this.data.attention[query];
+    const told = shown.map(([role, name, similarity]) => element("li", {}, `${role}: ${name}, similarity ${similarity.toFixed(3)}`));
+    const alt = "Heat over the query and over each database image beside it";
+    const how = "From the left: the query, its first prediction and, where that is wrong, the right image. The yellower a part, the more it adds to the similarity.";
+    const picture = element("figure", {}, element("img", { src, loading: "lazy", alt }), element("figcaption", {}, how, element("ul", {}, ...told)));
+    return element("details", { className: "attention", open: this.drawn }, element("summary", {}, "what made the match"), picture);
   }
 }
