@@ -1,4 +1,4 @@
-"""What a job leaves behind that did not come to its end: a line in the log, results.json, and what it can go on from."""
+"""What a job that fails leaves behind: lines in the log, results.json, and what it can go on from."""
 
 from __future__ import annotations
 
