@@ -23,19 +23,21 @@ class Stage:
     Attributes:
         name: Of the stage, such as "test".
         rows: Images described, of each of its domains.
+        value: Bytes of a value.
     """
 
     name: str
     rows: dict[str, int]
+    value: int = FLOAT
 
     def bytes(self, dim: int) -> int:
-        """Of the files: float32 values, and a flag a row."""
-        return sum(self.rows.values()) * (dim * FLOAT + 1)
+        """Of the files: the values, and a flag a row."""
+        return sum(self.rows.values()) * (dim * self.value + 1)
 
 
 def biggest(stages: Sequence[Stage]) -> Stage:
     """The stage that needs most room on the disk."""
-    return max(stages, key=lambda stage: sum(stage.rows.values()))
+    return max(stages, key=lambda stage: stage.value * sum(stage.rows.values()))
 
 
 def index_bytes(index: Any, database: int, dim: int) -> int | None:

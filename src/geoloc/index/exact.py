@@ -11,6 +11,7 @@ import torch
 
 from geoloc.index import files
 from geoloc.index.ranking import SPARE, level, rank
+from geoloc.mapped import forget
 from geoloc.predictions import Predictions
 
 
@@ -72,6 +73,7 @@ class Exact:
             best, order = torch.cat([best, near], dim=1).sort(dim=1)
             best_ids = torch.cat([best_ids, rows + start], dim=1).gather(1, order)[:, :wanted]
             best = best[:, :wanted]
+            forget(database)
         if wanted < len(database):
             for few in torch.from_numpy(level(best.numpy(), k, queries)).split(64):
                 best_ids[few] = self._one_by_one(database, q[few])[:, :wanted]
@@ -79,8 +81,8 @@ class Exact:
 
     def _block(self, database: np.ndarray, start: int) -> torch.Tensor:
         """(B, D) float32 rows; a copy only where the type asks for one, or torch would warn of read-only memory."""
-        rows = np.asarray(database[start : start + self.block], np.float32)
-        return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
+        rows = np.asarray(database[start : start + self.block])
+        return torch.from_numpy(rows if rows.flags.writeable else rows.copy()).float()  # in torch, on all cores
 
     def _one_by_one(self, database: np.ndarray, queries: torch.Tensor) -> torch.Tensor:
         """(Q, N) all rows by distance, equal ones in order of the database, each pair measured for itself."""

@@ -17,6 +17,7 @@ from geoloc.errors import InputError
 from geoloc.index import files
 from geoloc.index.exact import Exact
 from geoloc.index.ranking import SPARE, level, rank
+from geoloc.mapped import forget
 from geoloc.predictions import Predictions
 
 log = logging.getLogger(__name__)
@@ -160,4 +161,5 @@ def add_all(built: Any, database: np.ndarray) -> Any:
     """The faiss index with all of (N, D) float descriptors added."""
     for start in range(0, len(database), BLOCK):
         built.add(np.ascontiguousarray(database[start : start + BLOCK], np.float32))
+        forget(database)
     return built

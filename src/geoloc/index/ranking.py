@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from geoloc.mapped import forget
+
 # Candidates beyond k that are measured again: products of large matrices round differently with the block size, and
 # near ties at the border must not depend on it.
 SPARE = 16
@@ -33,6 +35,8 @@ def rank(database: np.ndarray, queries: np.ndarray, candidates: np.ndarray, k: i
         measured = np.sqrt(np.square(vectors, out=vectors).sum(axis=1))
         order = np.argsort(measured, kind="stable")[:k]
         ids[row], distances[row] = rows[order], measured[order]
+        if row % 64 == 63:
+            forget(database)
     return ids, distances
 
 

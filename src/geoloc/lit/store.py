@@ -17,7 +17,11 @@ import torch
 from pytorch_lightning.strategies import Strategy
 
 from geoloc.errors import InputError
+from geoloc.mapped import forget
 from geoloc.textfiles import read_json, write_whole
+
+# Bytes of descriptors that may be in memory while others are computed.
+KEPT = 2**28
 
 
 def _allocate(path: Path, dtype: np.typing.DTypeLike, shape: tuple[int, ...]) -> None:
@@ -69,6 +73,7 @@ class DescriptorStore:
             _allocate(self.flags_path, np.bool_, (rows,))
         elif not path.is_file():
             raise FileNotFoundError(f"{path}: not visible from this process; all processes need one common file system")
+        self.fresh = 0  # bytes written since their memory was last given back
         self.vectors = np.lib.format.open_memmap(path, "r+")
         self.written = np.lib.format.open_memmap(self.flags_path, "r+")
 
@@ -115,6 +120,10 @@ class DescriptorStore:
         index = rows.cpu().numpy()
         self.vectors[index] = descriptors.float().cpu().numpy()  # rounded where the store is float16
         self.written[index] = True
+        self.fresh += index.size * self.vectors[0].nbytes
+        if self.fresh > KEPT:
+            forget(self.vectors)
+            self.fresh = 0
 
     def check(self, rows: np.ndarray | None = None) -> None:
         """Make sure that the given rows (by default all) are written.

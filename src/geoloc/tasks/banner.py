@@ -10,6 +10,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -92,12 +93,8 @@ def memory_lines(job: Job, net: DescriptorNet, data: PlaceDataModule) -> tuple[L
     stages = stages_of(job, data)
     most = biggest(stages)
     needed, rows = most.bytes(dim), sum(most.rows.values())
-    lines = [
-        (
-            "disk",
-            f"{most.name}: {rows:,} descriptors x {dim:,} values x 4 bytes = {size(needed)}, {size(disk)} are free",
-        )
-    ]
+    what = f"{most.name}: {rows:,} descriptors x {dim:,} values x {most.value} bytes"
+    lines = [("disk", f"{what} = {size(needed)}, {size(disk)} are free")]
     index = job.make(job.cfg["index"])
     largest = max((domain for stage in data.domains.values() for domain in stage), key=_database, default=None)
     searching = 0 if largest is None else index_bytes(index, _database(largest), dim) or 0
@@ -131,12 +128,13 @@ def stages_of(job: Job, data: PlaceDataModule) -> list[Stage]:
     def all_of(domains: Sequence[Domain], crops: int) -> dict[str, int]:
         return {each.name: len(each.database) + crops * len(each.queries) for each in domains}
 
-    stages = [Stage("test", all_of(data.domains["test"], data.view.count))]
+    value = np.dtype(job.cfg["descriptor_dtype"]).itemsize
+    stages = [Stage("test", all_of(data.domains["test"], data.view.count), value)]
     if job.cfg["task"] == "train" and data.train_domain is not None:
-        stages.append(Stage("val", all_of(data.domains["val"], 1)))
+        stages.append(Stage("val", all_of(data.domains["val"], 1), value))
         stages.append(Stage("mining", all_of([data.train_domain], 1)))
     if tunable(build.steps(job)):
-        stages.append(Stage("tuning", all_of(data.domains["val"], data.view.count)))
+        stages.append(Stage("tuning", all_of(data.domains["val"], data.view.count), value))
     return stages
 
 
