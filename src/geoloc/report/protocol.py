@@ -7,6 +7,10 @@ from typing import Any
 
 from geoloc.evaluate.rules import told
 
+DECODING = {
+    "full": "whole images",
+    "reduced": "at 1/2, 1/4 or 1/8 of their size where that is no less than the image size",
+}
 NAMING = ("name", "_target_")  # keys that say what a part is, not how it works
 
 
@@ -31,6 +35,8 @@ def protocol_rows(protocol: Mapping[str, Any], agreement: Mapping[str, Mapping[s
         height, width = protocol["image_size"]
         resampling = f"; {protocol['resampling']}" if "resampling" in protocol else ""
         rows.append(("image size", f"{height} x {width} pixels, height x width{resampling}"))
+        how = DECODING[protocol.get("decode", "full")]  # older runs do not say it, and decoded all
+        rows.append(("JPEG decoding", how))
     if "extraction" in protocol:
         precision, cosine = protocol["extraction"]["precision"], protocol["extraction"]["lowest_cosine"]
         agreement_with = "" if precision == "exact" else f"; lowest cosine to the network's own {cosine:.6f}"

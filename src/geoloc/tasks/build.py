@@ -81,6 +81,8 @@ def _network(job: Job) -> DescriptorNet:
 def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -> PlaceDataModule:
     """The datamodule of these domains at the network's image size."""
     cfg = job.cfg
+    if cfg["decode"] == "reduced":
+        log.warning("decode=reduced: other pixels than those of whole images; not for numbers that are to be published")
     return PlaceDataModule(
         train=domains["train"][0] if domains.get("train") else None,
         val=domains.get("val", []),
@@ -93,6 +95,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
         num_workers=cfg["num_workers"],
         seed=job.seed,
         view=job.make(cfg["views"]),
+        decode=cfg["decode"],
     )
 
 
