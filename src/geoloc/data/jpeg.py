@@ -16,12 +16,12 @@ from io import BytesIO
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.io import ImageReadMode, decode_jpeg
 
 log = logging.getLogger(__name__)
 
 START, FRAME, SCAN = 0xD8, 0xC0, 0xDA
 APP0, APP1, APP2, QUANTISATION = 0xE0, 0xE1, 0xE2, 0xDB
+RGB = 3  # torchvision's ImageReadMode
 HARMLESS = frozenset({0xC4, 0xDD, 0xFE})  # Huffman tables, restart interval, comment
 
 
@@ -98,19 +98,24 @@ def decode(data: np.ndarray) -> torch.Tensor | None:
 
 
 def _decode(data: np.ndarray) -> torch.Tensor:
-    return decode_jpeg(torch.from_numpy(data), ImageReadMode.RGB)
+    # The operator itself: the function around it is deprecated since torchvision 0.29, and says so at each image.
+    return torch.ops.image.decode_jpeg(torch.from_numpy(data), RGB, False)  # False: the orientation is not applied
 
 
 @cache
 def same_as_pillow() -> bool:
     """Whether both decoders give the same pixels of one small picture in every common subsampling."""
     try:
+        import torchvision.io  # noqa: F401  # brings the operator, as long as there is one
+
         same = all(_agree(subsampling) for subsampling in ("4:4:4", "4:2:2", "4:2:0"))
     except Exception as error:  # such as a torchvision that was built without libjpeg
         log.debug("torchvision cannot decode JPEG files: %s", error)
         same = False
     if not same:
-        log.info("JPEG files are decoded by Pillow alone, since torchvision decodes otherwise here; that is slower")
+        log.info(
+            "JPEG files are decoded by Pillow alone, since torchvision's decoder gives other pixels, or none, here"
+        )
     return same
 
 
