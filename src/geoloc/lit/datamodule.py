@@ -18,6 +18,7 @@ from geoloc.data.batches import batch_of, by_shape, photo_batch
 from geoloc.data.datasets import Crops, Images, Triplets
 from geoloc.data.domains import Domain
 from geoloc.data.images import Decode
+from geoloc.data.jpeg import same_as_pillow
 from geoloc.data.overlap import same_photo
 from geoloc.errors import InputError
 from geoloc.mining.truth import Truth, usable
@@ -80,6 +81,7 @@ class PlaceDataModule(LightningDataModule):
         self.train_batch_size = train_batch_size
         self.infer_batch_size = infer_batch_size
         self.workers = clamp_workers(num_workers)
+        same_as_pillow()  # asked once, here: workers inherit the answer
         self.seed = seed
         self.view = view or HardResize()
         self.decode: Decode = decode
