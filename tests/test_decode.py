@@ -121,6 +121,14 @@ def test_a_resumed_run_goes_on_as_it_began(tmp_path):
         resumed_arguments([f"resume={tmp_path}", "decode=reduced"])
 
 
-def test_training_goes_on_one_reader(mini_city, tmp_path):
+def test_a_checkpoint_of_another_decoding_is_told(mini_city, tmp_path, caplog):
     run = work(tmp_path / "run", *TINY, f"data.path={mini_city}", "image_size=[32,32]", "decode=reduced")
     assert results_of(run)["protocol"]["decode"] == "reduced"
+    file = run / "checkpoints" / "best.ckpt"
+    for checkpoint, decode, told in ((run, "full", 1), (file, "full", 1), (file, "reduced", 0)):
+        caplog.clear()
+        asked = [f"checkpoint={checkpoint}", f"decode={decode}", "num_workers=0", "trainer=cpu", "report_queries=0"]
+        with caplog.at_level(logging.WARNING):
+            work(tmp_path / f"{checkpoint.name}_{decode}", "task=test", "data=folder", f"data.path={mini_city}", *asked)
+        line = f"decode=full, but the run of checkpoint={checkpoint} had decode=reduced"
+        assert [each.message for each in caplog.records].count(line) == told
