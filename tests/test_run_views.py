@@ -20,6 +20,7 @@ def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
     assert results["protocol"] == {
         "image_size": [64, 64],
         "resampling": "bilinear, antialiased",
+        "decode": "full",
         "views": {
             **{"name": "maj_voting", "_target_": "geoloc.views.maj_voting.MajVoting"},
             **{"weight": 0.02, "passes": [1, 5, 10]},

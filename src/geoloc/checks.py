@@ -10,6 +10,7 @@ from typing import Any
 from geoloc.errors import InputError
 
 TASKS = ("train", "test", "describe", "search", "report", "check", "compare")
+READING = ("train", "test", "describe")  # tasks in which a network sees images
 OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
@@ -66,6 +67,8 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
+    if content["decode"] != "full" and content["task"] not in READING:
+        found.append(f"decode: has an effect on {', '.join(f'task={task}' for task in READING)} alone")
     if content["attention"] and content["task"] not in ("train", "test"):
         found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):

@@ -40,6 +40,7 @@ class Settings(BaseModel, extra="forbid"):
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
     infer_batch_size: int | None = Field(ge=1)
+    decode: Literal["full", "reduced"]
     extraction: Literal["auto", "exact", "float32", "bfloat16"]
     reuse_memory: bool
     descriptor_dtype: Literal["float32", "float16"]

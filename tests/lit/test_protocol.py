@@ -115,6 +115,7 @@ def test_what_a_result_says():
     assert json.loads(json.dumps(content)) == {
         "image_size": [48, 64],
         "resampling": "bilinear, antialiased",
+        "decode": "full",
         "views": {
             "name": "maj_voting",
             "_target_": "geoloc.views.maj_voting.MajVoting",

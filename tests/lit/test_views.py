@@ -14,7 +14,7 @@ import torch
 from mini import write_image, write_mini_city
 from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 
-from geoloc.data.datasets import by_shape
+from geoloc.data.batches import by_shape
 from geoloc.data.images import read_image, resize, to_tensor
 from geoloc.index.exact import Exact
 from geoloc.lit.evaluation import Evaluation

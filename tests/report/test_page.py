@@ -123,6 +123,7 @@ def test_all_is_told(render):
         ["domain", "median distance", "median error", "1 m", "10 m", "100 m"],
         ["day", "17.2 m", "14.5 m", "0.0", "50.0", "100.0"],
         ["image size", "480 x 640 pixels, height x width; bilinear, antialiased"],
+        ["JPEGs decoded", "at full size"],
         ["views", "maj_voting: weight 0.01, passes [1, 5]"],
         ["multiscale", "none"],
         ["index", "faiss_hnsw: m 32, ef_search 128"],
@@ -176,6 +177,7 @@ def test_domains_without_a_part_are_left_out_of_it(render):
     assert [row[0] for row in told.rows if row[1:2] == ["17.2 m"]] == ["night"]
     assert page.count("<polyline") == 2 + 1  # of recall at N, of recall against distance
     assert ["image size", "1 x 2 pixels, height x width"] in told.rows
+    assert ["JPEGs decoded", "at full size"] in told.rows  # by runs from before there was a choice
     assert "index against" not in page
 
 

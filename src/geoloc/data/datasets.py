@@ -10,8 +10,9 @@ import torch
 from torch.utils.data import Dataset
 
 from geoloc.data.augment.tuples import Augment
+from geoloc.data.batches import stacked
 from geoloc.data.domains import Domain
-from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.data.images import Decode, enough_for, read_pixels, resize
 
 
 class Images(Dataset):
@@ -21,13 +22,17 @@ class Images(Dataset):
         paths: (N,) files; row i of every later array belongs to `paths[i]`.
         size: (height, width) in pixels.
         rows: Rows to serve, in this order; by default all.
+        decode: How much of a JPEG is decoded.
     """
 
-    def __init__(self, paths: Sequence[Path], size: tuple[int, int], rows: np.ndarray | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], size: tuple[int, int], rows: np.ndarray | None = None, decode: Decode = "full"
+    ) -> None:
         # An array of str instead of a list of objects: workers then share it without copying (reference counts).
         self.paths = np.array([str(path) for path in paths])
         self.size = size
         self.rows = np.arange(len(self.paths)) if rows is None else rows
+        self.enough = enough_for(size, decode)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -35,7 +40,7 @@ class Images(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         """((3, H, W) uint8 image, row)."""
         row = int(self.rows[index])
-        return resize(to_tensor(read_image(self.paths[row])), self.size), row
+        return resize(read_pixels(self.paths[row], self.enough), self.size), row
 
 
 class Crops(Dataset):
@@ -50,6 +55,7 @@ class Crops(Dataset):
         count: V.
         crops: ((3, H, W) uint8 photo, size) -> (V, 3, h, w) uint8; shapes may differ from photo to photo.
         photos: Those to serve, in this order, counted through the database and then the queries; None: all.
+        decode: How much of a JPEG is decoded. No view wants more than `size` of an image.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Crops(Dataset):
         count: int,
         crops: Callable[[torch.Tensor, tuple[int, int]], torch.Tensor],
         photos: np.ndarray | None = None,
+        decode: Decode = "full",
     ) -> None:
         self.paths = np.array([str(path) for path in domain.paths()])
         self.database_size = len(domain.database)
@@ -66,6 +73,7 @@ class Crops(Dataset):
         self.count = count
         self.crops = crops
         self.photos = np.arange(len(self.paths)) if photos is None else photos
+        self.enough = enough_for(size, decode)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -73,34 +81,12 @@ class Crops(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """((n, 3, h, w) uint8 crops, (n,) int64 rows) of a photo; n is 1 for an image of the database."""
         number = int(self.photos[index])
-        photo = to_tensor(read_image(self.paths[number]))
+        photo = read_pixels(self.paths[number], self.enough)
         query = number - self.database_size
         if query < 0:
             return resize(photo, self.size)[None], torch.tensor([number])
         first = self.database_size + query * self.count
         return self.crops(photo, self.size), torch.arange(first, first + self.count)
-
-
-def by_shape(
-    items: Sequence[tuple[torch.Tensor, torch.Tensor]], at_most: int
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Put crops of the same shape together, so that photos of any shapes can be loaded in one batch.
-
-    Args:
-        items: ((n, 3, h, w) crops, (n,) rows) of each photo.
-        at_most: Crops of a group; more become several groups.
-
-    Returns:
-        ((b, 3, h, w) crops, (b,) rows) of each group.
-    """
-    groups: dict[torch.Size, list[tuple[torch.Tensor, torch.Tensor]]] = {}
-    for item in items:
-        groups.setdefault(item[0].shape[1:], []).append(item)
-    found = []
-    for group in groups.values():
-        images, rows = (torch.cat(parts) for parts in zip(*group, strict=True))
-        found += list(zip(images.split(at_most), rows.split(at_most), strict=True))
-    return found
 
 
 class Triplets(Dataset):
@@ -116,12 +102,15 @@ class Triplets(Dataset):
         size: (height, width) in pixels.
         augment: Reads and augments a tuple; None for no augmentation.
         seed: With (epoch, query) it fixes every random draw of the augmentation, whatever the number of workers.
+        decode: How much of a JPEG is decoded.
 
     Attributes:
         views: Views of the query in each tuple.
     """
 
-    def __init__(self, domain: Domain, size: tuple[int, int], augment: Augment | None, seed: int) -> None:
+    def __init__(
+        self, domain: Domain, size: tuple[int, int], augment: Augment | None, seed: int, decode: Decode = "full"
+    ) -> None:
         self.database = np.array([str(domain.database.path(row)) for row in range(len(domain.database))])
         self.queries = np.array([str(domain.queries.path(row)) for row in range(len(domain.queries))])
         if augment is not None:
@@ -130,6 +119,7 @@ class Triplets(Dataset):
         self.augment = augment
         self.views = 1 if augment is None else augment.views
         self.seed = seed
+        self.enough = enough_for(size, decode)
         self.epoch = 0
         self.tuples = np.empty((0, 3), np.int64)
 
@@ -151,5 +141,5 @@ class Triplets(Dataset):
         query, *others = self.tuples[index].tolist()
         paths = [self.queries[query], *self.database[others]]
         if self.augment is not None:
-            return self.augment(paths, self.size, (self.seed, self.epoch, query))
-        return torch.stack([resize(to_tensor(read_image(path)), self.size) for path in paths])
+            return self.augment(paths, self.size, (self.seed, self.epoch, query), self.enough)
+        return stacked([resize(read_pixels(path, self.enough), self.size) for path in paths])

@@ -14,8 +14,11 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from geoloc.data.augment.tuples import Augment
-from geoloc.data.datasets import Crops, Images, Triplets, by_shape
+from geoloc.data.batches import batch_of, by_shape, photo_batch
+from geoloc.data.datasets import Crops, Images, Triplets
 from geoloc.data.domains import Domain
+from geoloc.data.images import Decode
+from geoloc.data.jpeg import same_as_pillow
 from geoloc.data.overlap import same_photo
 from geoloc.errors import InputError
 from geoloc.mining.truth import Truth, usable
@@ -50,6 +53,7 @@ class PlaceDataModule(LightningDataModule):
         num_workers: Loader processes; None: one a core.
         seed: Of shuffling and augmentation.
         view: How the queries of the test domains are shown; None: as in training.
+        decode: How much of a JPEG is decoded, in all domains alike.
 
     Attributes:
         tested: Domains that a test is of, "test" or "val".
@@ -69,6 +73,7 @@ class PlaceDataModule(LightningDataModule):
         num_workers: int | None = None,
         seed: int = 0,
         view: View | None = None,
+        decode: Decode = "full",
     ) -> None:
         super().__init__()
         self.domains = {"val": list(val), "test": list(test)}
@@ -76,21 +81,27 @@ class PlaceDataModule(LightningDataModule):
         self.train_batch_size = train_batch_size
         self.infer_batch_size = infer_batch_size
         self.workers = clamp_workers(num_workers)
+        same_as_pillow()  # asked once, here: workers inherit the answer
         self.seed = seed
         self.view = view or HardResize()
+        self.decode: Decode = decode
         self.tested: Literal["test", "val"] = "test"
         self.left: dict[str, np.ndarray] = {}
         self.train_domain = train
         if train is not None:
             self.truth = train_truth(train, *radii)
-            self.triplets = Triplets(train, image_size, augment, seed)
+            self.triplets = Triplets(train, image_size, augment, seed, decode)
 
     def train_dataloader(self) -> DataLoader:
         """Mined tuples in the miner's order, which is random already; asked for anew each epoch."""
         # Not shuffled again: Lightning may start the loader twice, and a generator's second order would be another one.
         # Never persistent: such workers would go on serving the tuples of the first epoch.
         return DataLoader(
-            self.triplets, self.train_batch_size, num_workers=self.workers, pin_memory=torch.cuda.is_available()
+            self.triplets,
+            self.train_batch_size,
+            num_workers=self.workers,
+            collate_fn=batch_of,
+            pin_memory=torch.cuda.is_available(),
         )
 
     def val_dataloader(self) -> list[DataLoader]:
@@ -101,7 +112,7 @@ class PlaceDataModule(LightningDataModule):
         """One loader a test domain: database, then queries as the view shows them; see `Crops` and `by_shape`."""
         return [
             DataLoader(
-                Crops(domain, self.image_size, self.view.count, self.view.crops, self.left.get(domain.name)),
+                self._crops(domain),
                 self.infer_batch_size,
                 num_workers=self.workers,
                 collate_fn=partial(by_shape, at_most=self.infer_batch_size),
@@ -109,6 +120,10 @@ class PlaceDataModule(LightningDataModule):
             )
             for domain in self.domains[self.tested]
         ]
+
+    def _crops(self, domain: Domain) -> Crops:
+        left, view = self.left.get(domain.name), self.view
+        return Crops(domain, self.image_size, view.count, view.crops, left, self.decode)
 
     def photos(self, domain: Domain, rows: np.ndarray | None = None, batch_size: int | None = None) -> DataLoader:
         """((B, 3, H, W) uint8 images, (B,) rows) of a domain, without augmentation.
@@ -118,11 +133,12 @@ class PlaceDataModule(LightningDataModule):
             rows: Rows wanted; by default all.
             batch_size: Images; by default `infer_batch_size`.
         """
-        images = Images(domain.paths(), self.image_size, rows)
+        images = Images(domain.paths(), self.image_size, rows, self.decode)
         return DataLoader(
             images,
             batch_size or self.infer_batch_size,
             num_workers=self.workers,
+            collate_fn=photo_batch,
             pin_memory=torch.cuda.is_available(),
         )
 

@@ -111,7 +111,7 @@ class Evaluation:
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         self.view = HardResize() if stage == "val" else data.view
         check_view(self.view)
-        self.protocol = protocol_of(data.image_size, self.view, multiscale)
+        self.protocol = protocol_of(data.image_size, self.view, multiscale, data.decode)
         domains = [] if stage == "val" else data.domains["val" if stage == "tune" else stage]
         self.stamps = {domain.name: self._stamp(domain) for domain in domains}
         data.left = {domain.name: self._left(domain) for domain in domains}

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from geoloc.data.images import Decode
 from geoloc.errors import InputError
 from geoloc.multiscale.scaling import MultiScale
 from geoloc.net import DescriptorNet
@@ -18,11 +19,14 @@ from geoloc.views.view import View
 SMALLEST = 32  # pixels a side; the last map of most networks is a single cell then
 
 
-def protocol_of(image_size: tuple[int, int], view: View, multiscale: MultiScale | None) -> dict[str, Any]:
+def protocol_of(
+    image_size: tuple[int, int], view: View, multiscale: MultiScale | None, decode: Decode = "full"
+) -> dict[str, Any]:
     """Plain values that say how the images of a domain are shown."""
     return {
         "image_size": list(image_size),
         "resampling": "bilinear, antialiased",
+        "decode": decode,
         "views": facts_of(view),
         "multiscale": None if multiscale is None else facts_of(multiscale),
     }

@@ -7,6 +7,10 @@ from typing import Any
 
 from geoloc.evaluate.rules import told
 
+DECODING = {
+    "full": "at full size",
+    "reduced": "at 1/2, 1/4 or 1/8 of their size where that is enough; numbers not to be published",
+}
 NAMING = ("name", "_target_")  # keys that say what a part is, not how it works
 
 
@@ -31,6 +35,7 @@ def protocol_rows(protocol: Mapping[str, Any], agreement: Mapping[str, Mapping[s
         height, width = protocol["image_size"]
         resampling = f"; {protocol['resampling']}" if "resampling" in protocol else ""
         rows.append(("image size", f"{height} x {width} pixels, height x width{resampling}"))
+        rows.append(("JPEGs decoded", DECODING[protocol.get("decode", "full")]))  # runs that do not say it: all of them
     if "extraction" in protocol:
         precision, cosine = protocol["extraction"]["precision"], protocol["extraction"]["lowest_cosine"]
         agreement_with = "" if precision == "exact" else f"; lowest cosine to the network's own {cosine:.6f}"

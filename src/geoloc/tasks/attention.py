@@ -14,7 +14,7 @@ import torch
 
 from geoloc.attention import attention
 from geoloc.data.domains import Domain
-from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.data.images import enough_for, read_image, read_pixels, resize
 from geoloc.errors import InputError
 from geoloc.net import DescriptorNet
 from geoloc.report.attention import Panel, heat_strip
@@ -110,6 +110,7 @@ def _first_right(result: Result, query: int) -> int:
 def _draw(folder: Path, net: DescriptorNet, result: Result, queries: list[int]) -> None:
     """Draw the queries of a domain, one a picture."""
     domain = result.domain
+    enough = enough_for(net.image_size, result.protocol.get("decode", "full"))
     (folder / domain.name).mkdir(parents=True, exist_ok=True)
     with (folder / f"{domain.name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -118,8 +119,10 @@ def _draw(folder: Path, net: DescriptorNet, result: Result, queries: list[int]) 
             path = folder / domain.name / f"{number}.jpg"
             panels: list[Panel] = []
             for role, row in shown(result, query):
-                photos = [read_image(domain.queries.path(query)), read_image(domain.database.path(row))]
-                found = attention(net, torch.stack([resize(to_tensor(photo), net.image_size) for photo in photos]))
+                paths = domain.queries.path(query), domain.database.path(row)
+                photos = [read_image(each) for each in paths]
+                seen = [resize(read_pixels(each, enough), net.image_size) for each in paths]
+                found = attention(net, torch.stack(seen))
                 if not panels:
                     panels.append(Panel(photos[0], found.maps[0].numpy(), QUERY))
                 frame = RIGHT if row in result.positives.of(query) else WRONG

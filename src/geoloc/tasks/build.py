@@ -27,6 +27,7 @@ from geoloc.net import DescriptorNet
 from geoloc.resume import DESCRIBING
 from geoloc.search import chain_of
 from geoloc.tasks.job import Job
+from geoloc.tasks.results import read_results
 from geoloc.tasks.tracking import started_loggers
 from geoloc.tuning import tunable
 
@@ -83,6 +84,7 @@ def _network(job: Job) -> DescriptorNet:
 def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -> PlaceDataModule:
     """The datamodule of these domains at the network's image size."""
     cfg = job.cfg
+    _say_decoding(cfg["decode"], cfg["checkpoint"])
     return PlaceDataModule(
         train=domains["train"][0] if domains.get("train") else None,
         val=domains.get("val", []),
@@ -95,6 +97,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
         num_workers=cfg["num_workers"],
         seed=job.seed,
         view=job.make(cfg["views"]),
+        decode=cfg["decode"],
     )
 
 
@@ -102,6 +105,18 @@ def _device(job: Job) -> torch.device:
     """Where the network is going to be; of several GPUs the first, which is like the others."""
     gpu = job.cfg["trainer"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return torch.device("cuda" if gpu else "cpu")
+
+
+def _say_decoding(decode: str, checkpoint: str | None) -> None:
+    """Warn of other pixels than usual, and of others than a checkpoint's run has shown, if its folder says so."""
+    if decode == "reduced":
+        log.warning("decode=reduced: other pixels than those of whole images; not for numbers that are to be published")
+    if checkpoint:
+        path = Path(checkpoint)
+        run = path if path.is_dir() else path.absolute().parent.parent
+        was = read_results(run).get("protocol", {}).get("decode", decode)
+        if was != decode:
+            log.warning("decode=%s, but the run of checkpoint=%s had decode=%s", decode, checkpoint, was)
 
 
 def steps(job: Job) -> list[Any]:

@@ -17,7 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from torchvision.transforms.v2 import functional as tf
 
-from geoloc.data.images import read_image, to_tensor
+from geoloc.data.images import read_pixels
 from geoloc.data.readers import find_images
 from geoloc.data.twins import twin_name
 from geoloc.errors import InputError
@@ -127,7 +127,7 @@ def _batches(photos: Path, names: Sequence[str], most: int) -> Iterator[tuple[li
     group: list[str] = []
     frames: list[torch.Tensor] = []
     for name in names:
-        frame = to_tensor(read_image(photos / name))
+        frame = read_pixels(photos / name)
         if frames and (len(frames) == most or frame.shape != frames[0].shape):
             yield group, torch.stack(frames)
             group, frames = [], []

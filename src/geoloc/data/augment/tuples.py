@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from geoloc.data.augment.step import Chain, Change
-from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.data.batches import stacked
+from geoloc.data.images import read_pixels, resize
 from geoloc.data.twins import Twins
 
 Role = Literal["query", "positive", "negative"]
@@ -67,13 +68,16 @@ class Augment:
         if self.twins is not None:
             self.twins.check(queries)
 
-    def __call__(self, paths: Sequence[str], size: tuple[int, int], key: Sequence[int]) -> torch.Tensor:
+    def __call__(
+        self, paths: Sequence[str], size: tuple[int, int], key: Sequence[int], enough: tuple[int, int] | None = None
+    ) -> torch.Tensor:
         """Read and augment a tuple.
 
         Args:
             paths: Of query, positive, negatives.
             size: (height, width) of the result in pixels.
             key: Numbers that fix all draws, such as (seed, epoch, query row).
+            enough: See `read_pixels`.
 
         Returns:
             (views + 1 + n, 3, height, width) uint8: the query as augmented, then as it is if that is kept; the
@@ -81,7 +85,7 @@ class Augment:
         """
         query, *others = paths
         roles: list[Role] = ["positive", *["negative"] * (len(others) - 1)]  # type: ignore[list-item]
-        read = lru_cache(maxsize=1)(lambda path: to_tensor(read_image(path)))  # the query may be wanted twice
+        read = lru_cache(maxsize=1)(lambda path: read_pixels(path, enough))  # the query may be wanted twice
         with torch.random.fork_rng(devices=[]):
             # Numbers from 1: seeds of (..., 0) are those of what all images share.
             images = [self._image(query, "query", size, [*key, 1], read)]
@@ -93,7 +97,7 @@ class Augment:
             ]
             if self.shared.steps:
                 images = [_seeded([*key, 0], self.shared, image) for image in images]
-        return torch.stack(images)
+        return stacked(images)
 
     def _image(
         self, path: str, role: Role, size: tuple[int, int], key: Sequence[int], read: Callable[[str], torch.Tensor]
