@@ -336,7 +336,7 @@ def drawn(tmp_path_factory):
     """A run on the hard city with the attention of two queries."""
     folder = tmp_path_factory.mktemp("drawn")
     city = write_hard_city(folder / "hard")
-    return work(folder / "run", *TASK, f"data.path={city}", "aggregator.clusters=4", "attention=2")
+    return work(folder / "run", *TASK, f"data.path={city}", "aggregator.clusters=4", "attention=2", "extraction=exact")
 
 
 def test_a_run_draws_and_lists_what_it_shows(drawn):

@@ -10,7 +10,14 @@ UNTRAINED = [*TINY, "task=test", "saved_predictions=30", "keep_descriptors=true"
 
 
 def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
-    more = ["views=maj_voting", "views.weight=0.02", "multiscale=down", "multiscale.p=2.0", "multiscale.scales=[0.5,1]"]
+    more = [
+        "extraction=exact",
+        "views=maj_voting",
+        "views.weight=0.02",
+        "multiscale=down",
+        "multiscale.p=2.0",
+        "multiscale.scales=[0.5,1]",
+    ]
     done = geoloc(
         tmp_path, *UNTRAINED, f"data.path={mini_city}", *more, "whitening=pca", "whitening.dim=4", "whitening.images=12"
     )
@@ -21,6 +28,7 @@ def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
         "image_size": [64, 64],
         "resampling": "bilinear, antialiased",
         "decode": "full",
+        "extraction": {"precision": "exact", "lowest_cosine": 1.0},
         "views": {
             **{"name": "maj_voting", "_target_": "geoloc.views.maj_voting.MajVoting"},
             **{"weight": 0.02, "passes": [1, 5, 10]},

@@ -144,7 +144,8 @@ def test_scales_are_of_both_sides_and_of_all_crops(mini_city, tmp_path, multisca
             for images, rows in groups:
                 assert left[rows.numpy()] == pytest.approx(net.describe(images).numpy(), abs=1e-6)
     assert np.linalg.norm(left, axis=1) == pytest.approx(np.ones(42), abs=1e-5)
-    assert module.results["mini"].protocol == protocol_of((64, 64), FiveCrops(), multiscale)
+    shown = protocol_of((64, 64), FiveCrops(), multiscale)
+    assert module.results["mini"].protocol == shown | {"extraction": {"precision": "exact", "lowest_cosine": 1.0}}
     assert module.net.multiscale is None
 
 
@@ -174,9 +175,12 @@ def test_validation_keeps_its_own_protocol(mini_city, tmp_path):
     module = tiny_module(tiny_net(), tmp_path, multiscale=Pyramid([0.5, 1.0]))
     seen = []
     finish = module.evaluation.finish
-    module.evaluation.finish = lambda keep, judged: seen.extend(finish(keep, judged)) or seen
+    module.evaluation.finish = lambda *how: seen.extend(finish(*how)) or seen
     tiny_trainer(tmp_path, []).validate(module, datamodule=tiny_data(mini_city, view=MajVoting()), verbose=False)
-    assert [result.protocol for result in seen] == [protocol_of((64, 64), HardResize(), None)]
+    shown = protocol_of((64, 64), HardResize(), None)
+    assert [result.protocol for result in seen] == [
+        shown | {"extraction": {"precision": "exact", "lowest_cosine": 1.0}}
+    ]
 
 
 def test_the_default_result(mini_city, tmp_path):

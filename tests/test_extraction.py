@@ -1,0 +1,167 @@
+"""Faster ways to describe images give the same descriptors, or are not used."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+import torch.nn.functional as F
+from networks import choices, small
+from torch import nn
+
+from geoloc.extraction import describer as describing
+from geoloc.extraction.describer import Describer
+from geoloc.extraction.fast import lowest_cosine, twin
+from geoloc.extraction.folding import folded
+from geoloc.extraction.precision import fastest
+from geoloc.features import Features
+from geoloc.multiscale.pyramid import Pyramid
+from geoloc.net import DescriptorNet
+
+SPEC = {
+    "backbone": {"_target_": "geoloc.backbones.resnet.ResNet", "weights": "none"},
+    "aggregator": {"_target_": "geoloc.aggregators.netvlad.NetVLAD", "clusters": 4},
+    "image_size": [64, 96],
+}
+
+
+def some_net(**parts) -> DescriptorNet:
+    """A network in eval mode whose batch norms are no identity."""
+    torch.manual_seed(0)
+    net = DescriptorNet.from_spec(SPEC | parts)
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.normal_(layer.bias, std=0.1)
+            layer.running_mean.normal_(std=0.1)
+            layer.running_var.uniform_(0.5, 1.5)
+    return net.eval()
+
+
+def images(count: int = 3) -> torch.Tensor:
+    return torch.randint(256, (count, 3, 64, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_folded_batch_norm_is_the_same_map_worked_out_by_hand():
+    conv, norm = nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1, eps=0.0)
+    conv.weight.data.fill_(2.0)
+    conv.bias.data.fill_(1.0)
+    norm.running_mean.fill_(3.0)
+    norm.running_var.fill_(4.0)
+    norm.weight.data.fill_(6.0)
+    norm.bias.data.fill_(0.5)
+    found = folded(nn.Sequential(conv, norm).eval())
+    # 6 (2 x + 1 - 3) / 2 + 0.5 = 6 x - 5.5
+    assert found(torch.tensor([[[[1.0, 2.0]]]])).flatten().tolist() == [0.5, 6.5]
+    assert not [layer for layer in found.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert not any(parameter.requires_grad for parameter in found.parameters())
+    assert conv.weight.item() == 2.0
+
+
+def test_a_resnet_loses_all_its_batch_norms():
+    net = some_net()
+    found = twin(net, "float32")
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in net.modules()) == 15
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in found.modules()) == 0
+    assert net.describe(images()).numpy() == pytest.approx(found.describe(images()).numpy(), abs=2e-6)
+
+
+@pytest.mark.parametrize("way", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", choices("backbone"))
+def test_all_backbones_have_a_twin_that_agrees(name, way):
+    net = DescriptorNet.from_spec(small(name, "gem")).eval()
+    height, width = net.image_size
+    shown = torch.randint(256, (2, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    found = Describer(way)
+    found.take(net)
+    with torch.inference_mode():
+        assert lowest_cosine(found(shown), net(shown)) >= describing.LEAST[way]
+    assert found.way == way
+
+
+def test_weights_are_taken_anew_and_the_rest_is_shared():
+    net, describe = some_net(), Describer("float32")
+    describe.take(net)
+    with torch.inference_mode():
+        before = describe(images())
+    with torch.no_grad():
+        net.backbone.conv1.weight.mul_(-1)
+        net.aggregator.centroids.add_(0.5)
+    describe.take(net)
+    with torch.inference_mode():
+        after = describe(images())
+    assert not torch.allclose(before, after, atol=1e-3)
+    assert after.numpy() == pytest.approx(net.describe(images()).numpy(), abs=2e-6)
+
+
+def test_scales_reach_the_twin_and_leave_it():
+    net, describe = some_net(), Describer("float32")
+    describe.take(net)
+    with torch.inference_mode():
+        net.multiscale = Pyramid([1.0, 0.5])
+        scaled, wanted = describe(images()), net(images())
+        net.multiscale = None
+        plain = describe(images())
+    assert scaled.numpy() == pytest.approx(wanted.numpy(), abs=2e-6)
+    assert plain.numpy() == pytest.approx(net.describe(images()).numpy(), abs=2e-6)
+    assert not torch.allclose(scaled, plain, atol=1e-3)
+
+
+def test_a_precision_that_changes_descriptors_is_not_used(monkeypatch, caplog):
+    monkeypatch.setitem(describing.LEAST, "bfloat16", 1.1)
+    net, describe = some_net(), Describer("bfloat16")
+    describe.take(net)
+    with caplog.at_level(logging.WARNING), torch.inference_mode():
+        describe(images())
+    assert describe.facts()["precision"] == "float32"
+    assert "extraction in bfloat16 would change the descriptors of this network (cosine" in caplog.text
+    monkeypatch.setitem(describing.LEAST, "float32", 1.1)
+    describe.take(net)
+    with torch.inference_mode():
+        assert torch.equal(describe(images()), net(images()))
+    assert describe.facts() == {"precision": "exact", "lowest_cosine": 1.0}
+
+
+class Only32(nn.Module):
+    """A backbone that neither torch.fx nor bfloat16 gets along with."""
+
+    mean, std, out_channels, stride = (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), 3, 8
+
+    def forward(self, x: torch.Tensor) -> Features:
+        if x.dtype != torch.float32:
+            raise TypeError("float32 alone")
+        return Features(F.avg_pool2d(x if float(x.mean()) > -9 else -x, 8))
+
+
+def test_a_foreign_backbone_falls_back(caplog):
+    from geoloc.aggregators.spoc import SPoC
+
+    net, describe = DescriptorNet(Only32(), SPoC(3), (64, 96)).eval(), Describer("bfloat16")
+    describe.take(net)
+    with caplog.at_level(logging.WARNING), torch.inference_mode():
+        assert describe(images()).numpy() == pytest.approx(net(images()).numpy(), abs=1e-6)
+    assert describe.way == "float32"
+    assert "extraction in bfloat16 is not possible for this network (float32 alone)" in caplog.text
+
+
+def test_a_network_that_has_diverged_is_left_as_it_is(caplog):
+    net, describe = some_net(), Describer("auto")
+    with torch.no_grad():
+        net.backbone.conv1.weight.fill_(float("nan"))
+    describe.take(net)
+    with caplog.at_level(logging.WARNING), torch.inference_mode():
+        assert describe(images()).isnan().all()
+    assert caplog.text == ""
+
+
+def test_the_fastest_precision_goes_by_the_processor(monkeypatch):
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    for amx, wanted in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
+        assert fastest(cpu) == wanted
+    for capability, wanted in (((9, 0), "bfloat16"), ((8, 0), "bfloat16"), ((7, 5), "float32")):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        assert fastest(gpu) == wanted
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
+    assert fastest(cpu) == "float32"
