@@ -13,10 +13,13 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from rounds import in_turn, rows
 
 from geoloc.aggregators.netvlad import NetVLAD
 from geoloc.features import Features
@@ -66,6 +69,31 @@ def peak_mib(form: str, backward: bool, images: int) -> float:
     """Peak resident memory of one call in a fresh process, above what is resident with the input."""
     command = [sys.executable, __file__, "--memory", form, str(int(backward)), "--images", str(images)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def measure(full: bool = False) -> list[dict[str, Any]]:
+    """Forward and forward with backward, of 1 and 4 images (full: and 48), with the peak memory of several."""
+    return [
+        row
+        for images in (1, 4, 48)[: 3 if full else 2]
+        for backward in (False, True)
+        for row in of_maps(images, backward)
+    ]
+
+
+def of_maps(images: int, backward: bool) -> list[dict[str, Any]]:
+    """The row of a batch."""
+    layer, features = inputs(images, backward)
+    difference = (loop(layer, features) - layer(features)).abs().max().item()
+    calls = {
+        name: partial(run, form, backward, layer, features) for name, form in (("baseline", "loop"), ("closed",) * 2)
+    }
+    note = f"largest difference {difference:.1e}"
+    if images > 1:
+        peaks = [peak_mib(form, backward, images) for form in FORMS]
+        note += f"; peak {peaks[0]:.0f} MiB, ours {peaks[1]:.0f}"
+    case = f"{images} maps of {HEIGHT}x{WIDTH}, forward{' and backward' if backward else ''}"
+    return rows("NetVLAD", case, in_turn(calls, 5), {"closed": note})
 
 
 def main() -> None:
