@@ -73,12 +73,8 @@ def peak_mib(form: str, backward: bool, images: int) -> float:
 
 def measure(full: bool = False) -> list[dict[str, Any]]:
     """Forward and forward with backward, of 1 and 4 images (full: and 48), with the peak memory of several."""
-    return [
-        row
-        for images in (1, 4, 48)[: 3 if full else 2]
-        for backward in (False, True)
-        for row in of_maps(images, backward)
-    ]
+    batches = (1, 4, 48)[: 3 if full else 2]
+    return [row for images in batches for backward in (False, True) for row in of_maps(images, backward)]
 
 
 def of_maps(images: int, backward: bool) -> list[dict[str, Any]]:
@@ -86,7 +82,8 @@ def of_maps(images: int, backward: bool) -> list[dict[str, Any]]:
     layer, features = inputs(images, backward)
     difference = (loop(layer, features) - layer(features)).abs().max().item()
     calls = {
-        name: partial(run, form, backward, layer, features) for name, form in (("baseline", "loop"), ("closed",) * 2)
+        "baseline": partial(run, "loop", backward, layer, features),
+        "closed": partial(run, "closed", backward, layer, features),
     }
     note = f"largest difference {difference:.1e}"
     if images > 1:
