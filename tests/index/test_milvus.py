@@ -1,6 +1,5 @@
 """index=milvus on milvus-lite, asked by the same client as a server; what all indexes share is in test_index.py."""
 
-import gc
 import logging
 import subprocess
 import sys
@@ -15,6 +14,9 @@ from pymilvus import MilvusClient
 
 from geoloc.errors import InputError
 from geoloc.index import milvus_collection
+from geoloc.index.exact import Exact
+from geoloc.index.fitting import release
+from geoloc.index.grouped import fitted_groups
 from geoloc.index.milvus import Milvus
 from geoloc.index.milvus_collection import Collection
 
@@ -53,20 +55,31 @@ def test_a_poor_graph_finds_less(uri, vectors):
     assert share(**poor) < share() - 0.1
 
 
-def test_a_collection_lives_as_long_as_somebody_searches_it(uri, vectors):
+def test_a_collection_is_dropped_when_it_is_released(uri, vectors):
     database, queries = vectors
     index = Milvus(uri)
     fitted = index.fit(database)
     (name,) = collections(uri)
     assert fitted.built.name == name
-    other = index.fit(database)  # found, so it is not its to drop
-    del other
-    gc.collect()
+    index.fit(database).release()  # found there, so it is not its to drop
     assert collections(uri) == [name]
     assert fitted.search(queries, 5).ids.shape == (30, 5)
-    del fitted
-    gc.collect()
+    fitted.release()
     assert collections(uri) == []
+    index.search(database, queries, 5)
+    assert collections(uri) == []
+
+
+def test_those_of_groups_are_released_too(uri, vectors):
+    database, queries = vectors
+    parts = {"a": np.arange(0, 700), "b": np.arange(700, 1500)}
+    built = fitted_groups(Milvus(uri), database, parts, None, "", True)
+    assert len(collections(uri)) == 2
+    found = built.search(queries, np.array(["b"] * 30), 10)
+    assert np.array_equal(found.ids, brute(database[700:], queries, 10)[0] + 700)
+    release(built)
+    assert collections(uri) == []
+    release(Exact().fit(database))  # has nothing to clear away
 
 
 def test_what_is_saved_stays_and_is_not_filled_again(uri, tmp_path, vectors, monkeypatch):
@@ -75,13 +88,11 @@ def test_what_is_saved_stays_and_is_not_filled_again(uri, tmp_path, vectors, mon
     fitted = index.fit(database)
     before = fitted.search(queries, 10)
     fitted.save(tmp_path / "a", "abc")
-    del fitted
-    gc.collect()
+    fitted.release()
     assert len(collections(uri)) == 1
     monkeypatch.setattr(Collection, "_insert", lambda *_: pytest.fail("filled again"))
     assert np.array_equal(index.load(tmp_path / "a", "abc", database).search(queries, 10).ids, before.ids)
     assert np.array_equal(index.search(database, queries, 10).ids, before.ids)
-    gc.collect()
     assert len(collections(uri)) == 1
 
 
@@ -109,8 +120,7 @@ def test_what_a_killed_run_has_left_is_filled_anew(uri, vectors):
     name = fitted.built.name
     rows = [{"row": 0, "descriptor": database[0]}]
     client = MilvusClient(uri)
-    del fitted
-    gc.collect()
+    fitted.release()
     half = Collection(uri, name, index.searching)
     half._create(32)
     client.insert(name, rows)

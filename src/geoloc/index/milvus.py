@@ -32,8 +32,8 @@ class Milvus:
     """Search by a Milvus server, or by milvus-lite in this process; candidates are measured on the descriptors.
 
     The database becomes a collection, whose name is a hash of all its descriptors and of the settings it was built
-    with: those of another network never meet it, and one that is there already is used. It is dropped as soon as nobody
-    searches it any more, unless it was saved: then its file holds the name, and `load` finds it again.
+    with: those of another network never meet it, and one that is there already is used. It is dropped when it is
+    released, unless it was saved: then its file holds the name, and `load` finds it again.
 
     A server that wants a password gets it from the environment variable MILVUS_TOKEN (user:password), since settings
     are written into results.json.
@@ -148,7 +148,10 @@ class Milvus:
 
     def search(self, database: np.ndarray, queries: np.ndarray, k: int) -> Predictions:
         """See `Index.search`."""
-        return self.fit(database).search(queries, k)
+        fitted = self.fit(database)
+        found = fitted.search(queries, k)
+        fitted.release()
+        return found
 
 
 class FittedMilvus(Measured):
@@ -168,7 +171,13 @@ class FittedMilvus(Measured):
         mark = files.stamp(self.index.name, settings, model, self.database)
         files.write(path, mark, np.frombuffer(name, np.uint8))
         if self.built is not None:
-            self.built.keep()
+            self.built.passing = False
+
+    def release(self) -> None:
+        """Leave Milvus, and nothing there that was not saved; it cannot be searched afterwards."""
+        if self.built is not None:
+            with told(self.index.uri):
+                self.built.release()
 
 
 def _name(database: np.ndarray, settings: dict[str, int | str | None]) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +79,22 @@ def told(uri: str) -> Iterator[None]:
 
 
 class Collection:
-    """A collection, whether it is there or not; it is dropped when this object is gone, if `fill` has made it.
+    """A collection, whether it is there or not.
 
     Args:
         uri: See `Milvus`.
         name: Of the collection.
         searching: Candidates wanted -> parameters of the search.
+
+    Attributes:
+        passing: `fill` has made it, and nobody has asked to keep it.
     """
 
     def __init__(self, uri: str, name: str, searching: Callable[[int], dict[str, Any]]) -> None:
         self.name = name
         self.searching = searching
         self.client = connect(uri)
-        self._closed = _closing(self)
-        self._dropped: weakref.finalize | None = None
+        self.passing = False
 
     def is_complete(self, size: int) -> bool:
         """Whether it is there with all of N rows; its index is built last."""
@@ -120,11 +121,9 @@ class Collection:
             if self.client.has_collection(self.name):  # left by a killed run
                 self.client.drop_collection(self.name)
             self._create(database.shape[1])
-            self._dropped = weakref.finalize(self, _drop, self.client, self.name)
-            self._dropped.atexit = False  # milvus-lite is gone by then
-            self._closed.detach()  # `_drop` closes the client after its last call
             self._insert(database, progress)
             self._index(kind, parameters)
+            self.passing = True
             log.info("%d descriptors are in the Milvus collection %s", len(database), self.name)
         self.open()
 
@@ -157,12 +156,11 @@ class Collection:
         """Let Milvus read it into memory, so that it can be searched."""
         self.client.load_collection(self.name)
 
-    def keep(self) -> None:
-        """Do not drop it."""
-        if self._dropped is not None:
-            self._dropped.detach()
-            self._dropped = None
-            self._closed = _closing(self)
+    def release(self) -> None:
+        """Drop it if it is passing, and leave the server."""
+        if self.passing:
+            self.client.drop_collection(self.name)
+        self.client.close()
 
     def search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The nearest rows that Milvus finds, in order.
@@ -194,24 +192,6 @@ def at_once(dim: int) -> int:
         (4096, 122)
     """
     return max(1, min(ROWS, AT_ONCE // (4 * dim)))
-
-
-def _closing(collection: Collection) -> weakref.finalize:
-    """Closes the client as soon as the collection's object is gone."""
-    found = weakref.finalize(collection, _close, collection.client)
-    found.atexit = False
-    return found
-
-
-def _close(client: Any) -> None:
-    with suppress(Exception):  # the server may be gone, and nobody waits for it any more
-        client.close()
-
-
-def _drop(client: Any, name: str) -> None:
-    with suppress(Exception):
-        client.drop_collection(name)
-    _close(client)
 
 
 def _line(error: Exception) -> str:

@@ -16,6 +16,7 @@ import torch
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
 from geoloc.evaluate.recall import hits_at_n, score
+from geoloc.index.fitting import release
 from geoloc.index.index import Index
 from geoloc.lit.brightness import with_conditions
 from geoloc.lit.gather import gathered
@@ -205,6 +206,7 @@ class Evaluation:
         steps = self.steps if self.stage == "test" else []
         shown = self.trainer.is_global_zero
         found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k, shown)
+        release(index)
         radius = domain.radius_m(self.radius)
         positives = domain.positives(radius)
         result = Result(
