@@ -12,7 +12,9 @@ import torch
 from in_process import work
 from mini import write_mini_city
 
+from geoloc.cluster import Plan, started
 from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.errors import InputError
 from geoloc.net import DescriptorNet
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "describe_ray.py"
@@ -97,17 +99,30 @@ def test_an_image_that_cannot_be_read_is_told_in_one_line(net, city, tmp_path):
     assert line.endswith("cannot be read as an image (not an image, or a damaged one); replace or remove it")
 
 
-def test_what_cannot_work_is_refused_before_ray_starts(net, city, tmp_path):
+def test_what_cannot_work_is_refused_before_ray_starts(net, city, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import describe_ray
+
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "describe.json").write_text('{"model": "another"}')
+    torch.save(DescriptorNet.load(net).state_dict(), tmp_path / "plain.pth")
     for arguments, message in (
         ((tmp_path, city, tmp_path / "a"), f"checkpoint={tmp_path}: a folder without checkpoints/best.ckpt"),
+        ((tmp_path / "plain.pth", city, tmp_path / "a"), f"{tmp_path}/plain.pth: does not say what network it is of"),
         ((net, tmp_path, tmp_path / "a"), "no such folder (expected"),
-        ((net, tmp_path / "no.csv", tmp_path / "a"), "no.csv"),
+        ((net, tmp_path / "no.parquet", tmp_path / "a"), f"{tmp_path}/no.parquet: no such file"),
         ((net, city, tmp_path / "out"), "holds descriptors of another model (another, not "),
-        ((net, tmp_path / "a.parquet", tmp_path / "a", "--gather"), "--gather: a column of paths says nothing"),
+        ((net, tmp_path / "no.parquet", tmp_path / "a", "--gather"), "--gather: a column of paths says nothing"),
+        ((net, city, tmp_path / "a", "--actors", "0"), "--actors, --batch and --rows-per-file must be at least 1"),
     ):
-        done = call(*arguments)
-        assert done.returncode != 0
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
+        monkeypatch.setattr(sys, "argv", ["describe_ray.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            describe_ray.main()
+        assert message in f"{stopped.value}{capsys.readouterr().err}"
+    assert not (tmp_path / "a").exists()
+
+
+def test_without_ray_the_message_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"needs Ray; pip install 'geoloc\[scale\]'"):
+        started(Plan())

@@ -50,6 +50,7 @@ QUERIES = 200
 NOTHING = 10_000_000  # bytes; below, what the allocator keeps hides what a stage needs
 RATES = (10, 100, 1000)  # images a second
 DIMS = (512, 4096, 16_384)
+IMAGES = (10_000, 100_000, 1_000_000, 10_000_000, 30_000_000, 100_000_000)
 # Name of a subject and of one of its stages.
 Stage = tuple[str, Callable[[], Any]]
 
@@ -234,18 +235,17 @@ def gigabytes(number: float) -> str:
 
 
 def table() -> list[str]:
-    """What one machine holds, as a Markdown table."""
-    head = ["images", "D", "float32 on disk", "float16", "memory: exact", "faiss_hnsw", "faiss_ivfpq"]
-    found = [f"| {' | '.join([*head, *(f'hours at {rate:,}/s' for rate in RATES)])} |"]
-    found.append("| " + " | ".join(["---:"] * (len(head) + len(RATES))) + " |")
-    for images in (10_000, 100_000, 1_000_000, 10_000_000, 30_000_000, 100_000_000):
+    """What one machine holds, as two Markdown tables."""
+    found = ["| images | D | on disk, float32 | float16 | in memory: exact | faiss_hnsw | faiss_ivfpq |"]
+    found.append("| " + " | ".join(["---:"] * 7) + " |")
+    for images in IMAGES:
         for dim in DIMS:
             need = needs(images, dim)
-            sizes = [
-                gigabytes(each) for each in (need.float32, need.float16, need.exact, need.faiss_hnsw, need.faiss_ivfpq)
-            ]
-            took = [f"{hours(images, rate):,.1f}" for rate in RATES] if dim == DIMS[0] else [""] * len(RATES)
-            found.append(f"| {' | '.join([f'{images:,}', f'{dim:,}', *sizes, *took])} |")
+            sizes = map(gigabytes, (need.float32, need.float16, need.exact, need.faiss_hnsw, need.faiss_ivfpq))
+            found.append(f"| {images:,} | {dim:,} | {' | '.join(sizes)} |")
+    found += ["", f"| images | {' | '.join(f'hours at {rate:,}/s' for rate in RATES)} |"]
+    found.append("| " + " | ".join(["---:"] * (1 + len(RATES))) + " |")
+    found += [f"| {images:,} | {' | '.join(f'{hours(images, rate):,.1f}' for rate in RATES)} |" for images in IMAGES]
     return found
 
 

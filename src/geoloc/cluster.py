@@ -6,6 +6,7 @@ Moritz et al., Ray: A distributed framework for emerging AI applications, OSDI 2
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,8 +137,8 @@ def describe(net: DescriptorNet, paths: Sequence[str], folder: Path, plan: Plan)
         )
         described.write_parquet(str(folder), min_rows_per_file=plan.rows_per_file)
     except Exception as error:
-        cause = _cause(error)
-        raise (error if cause is None else InputError(*cause.problems)) from None
+        problem = _problem(str(error))
+        raise (InputError(problem) if problem else error) from None
     return len(left)
 
 
@@ -170,11 +171,15 @@ def started(plan: Plan) -> Any:
     return ray
 
 
-def _cause(error: BaseException | None) -> InputError | None:
-    """What was wrong with the input, inside of what Ray has wrapped it in."""
-    while error is not None and type(error) is not InputError:
-        error = getattr(error, "cause", None) or error.__cause__
-    return error
+def _problem(trace: str) -> str:
+    """What was wrong with the input, from the traceback that Ray brings of another process; empty if it was not that.
+
+    Example:
+        >>> _problem("ray::Map() ... geoloc.errors.InputError: a.jpg: no such image")
+        'a.jpg: no such image'
+    """
+    found = re.findall(r"geoloc\.errors\.InputError: (.+)", trace)
+    return found[-1] if found else ""
 
 
 def gather(folder: Path, size: int, path: Path) -> dict[str, Any]:

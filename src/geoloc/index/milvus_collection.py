@@ -52,7 +52,6 @@ def connect(uri: str, only_check: bool = False) -> Any:
     # milvus-lite hangs up on a client that asks whether it is still there, as pymilvus does in calls of many seconds.
     options = {"grpc_options": {"grpc.keepalive_time_ms": 2**31 - 1}} if is_file(uri) else {}
     logger = logging.getLogger("milvus_lite")
-    before = logger.level
     logger.setLevel(logging.CRITICAL)  # it logs a traceback of what is told in a line below
     try:
         return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=PATIENCE, **options)
@@ -64,7 +63,7 @@ def connect(uri: str, only_check: bool = False) -> Any:
             " as index.uri=logs/milvus.db"
         ) from None
     finally:
-        logger.setLevel(before)
+        logger.setLevel(logging.WARNING)  # and each start and stop
 
 
 @contextmanager
