@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from geoloc.index.fitting import release
 from geoloc.index.grouped import fitted_groups
 from geoloc.index.milvus import Milvus
 from geoloc.index.milvus_collection import Collection
+from geoloc.lit.evaluation import Evaluation
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +236,13 @@ def test_without_the_package_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(InputError, match=r"index=milvus: needs pymilvus; pip install 'geoloc\[scale\]'"):
         Milvus("a.db").check_installed()
+
+
+def test_several_processes_are_refused_before_anything_is_described(tmp_path):
+    evaluation = Evaluation(Milvus("a.db"), [1], 25, 1, tmp_path)
+    evaluation.attach(SimpleNamespace(world_size=1), 8)
+    with pytest.raises(
+        InputError, match=r"index=milvus: is filled by one process, and there are 2; use trainer.devices=1"
+    ):
+        evaluation.attach(SimpleNamespace(world_size=2), 8)
+    Evaluation(Exact(), [1], 25, 1, tmp_path).attach(SimpleNamespace(world_size=2), 8)
