@@ -14,11 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture
 def scripts(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts" / "bench"))
+    import capacity
     import frontier
     import scale
 
-    yield scale, frontier
-    for name in ("scale", "frontier", "search"):
+    yield scale, frontier, capacity
+    for name in ("scale", "frontier", "search", "capacity"):
         sys.modules.pop(name, None)
 
 
@@ -37,11 +38,11 @@ def test_what_a_database_takes_worked_out_by_hand():
 
 def test_the_page_has_the_table_that_the_script_prints(scripts):
     page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    assert "\n".join(scripts[0].table()) in page
+    assert "\n".join(scripts[2].table()) in page
 
 
 def test_exponents(scripts):
-    scale, _ = scripts
+    scale, *_ = scripts
     assert scale.exponent([10], [1.0]) is None
     assert scale.exponent([10, 1000], [3.0, 30.0]) == pytest.approx(0.5)
     # Start-up costs at small sizes do not count.
@@ -68,7 +69,7 @@ def test_memory_is_that_of_the_call(scripts):
 
 
 def test_the_frontier_of_one_setting(scripts, tmp_path):
-    _, frontier = scripts
+    _, frontier, _ = scripts
     database, asked = frontier.descriptors(600, 16, 20)
     settings = {"faiss_hnsw ef_search": (lambda value: frontier.FaissHnsw(m=8, ef_search=value), (16, 600))}
     rows = frontier.measure(database, asked, 1, settings)

@@ -1,8 +1,7 @@
-"""How time and memory grow with the size of the database, and what one machine holds.
+"""How time and memory grow with the size of the database.
 
     python scripts/bench/scale.py [--largest 1000000] [--dim 128] [--seconds 20] [--json FILE]
     python scripts/bench/scale.py --largest 0 --images FOLDER [--full]
-    python scripts/bench/scale.py --table
 
 Each subject is done on 1,000, 3,000, 10,000, ... rows and stops where the next size would probably take longer than
 `--seconds`. Given are the seconds, the memory that was needed besides what was there, and the exponents: the slopes of
@@ -11,7 +10,7 @@ Seconds depend on the machine and on what else it does; exponents hardly do.
 
 With `--images` the demo city at its usual size and at four times that is rendered into FOLDER unless it is there,
 scanned as task=check does, and described by a small network. `--full` adds a hundred times: 215,000 pictures and some
-4 GB, which take hours. `--table` prints what one machine holds, by the formulas of `geoloc.index.capacity`.
+4 GB, which take hours.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from geoloc.data.check.scan import scan
 from geoloc.data.datasets import Images
 from geoloc.data.demo_city import render_demo_city
 from geoloc.evaluate.recall import hits_at_n
-from geoloc.index.capacity import hours, needs
 from geoloc.index.exact import Exact
 from geoloc.index.faiss_hnsw import FaissHnsw
 from geoloc.index.faiss_ivfpq import FaissIvfpq
@@ -48,9 +46,6 @@ K = 20
 SIZES = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000]
 QUERIES = 200
 NOTHING = 10_000_000  # bytes; below, what the allocator keeps hides what a stage needs
-RATES = (10, 100, 1000)  # images a second
-DIMS = (512, 4096, 16_384)
-IMAGES = (10_000, 100_000, 1_000_000, 10_000_000, 30_000_000, 100_000_000)
 # Name of a subject and of one of its stages.
 Stage = tuple[str, Callable[[], Any]]
 
@@ -215,42 +210,8 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def gigabytes(number: float) -> str:
-    """As people say it.
-
-    Example:
-        >>> gigabytes(2_050_000_000), gigabytes(6_550_000_000_000), gigabytes(20_000_000)
-        ('2.0 GB', '6.6 TB', '0.02 GB')
-    """
-    size = number / 1e9
-    return (
-        f"{size / 1000:.1f} TB"
-        if size >= 1000
-        else f"{size:.0f} GB"
-        if size >= 10
-        else f"{size:.1f} GB"
-        if size >= 0.1
-        else f"{size:.2f} GB"
-    )
-
-
-def table() -> list[str]:
-    """What one machine holds, as two Markdown tables."""
-    found = ["| images | D | on disk, float32 | float16 | in memory: exact | faiss_hnsw | faiss_ivfpq |"]
-    found.append("| " + " | ".join(["---:"] * 7) + " |")
-    for images in IMAGES:
-        for dim in DIMS:
-            need = needs(images, dim)
-            sizes = map(gigabytes, (need.float32, need.float16, need.exact, need.faiss_hnsw, need.faiss_ivfpq))
-            found.append(f"| {images:,} | {dim:,} | {' | '.join(sizes)} |")
-    found += ["", f"| images | {' | '.join(f'hours at {rate:,}/s' for rate in RATES)} |"]
-    found.append("| " + " | ".join(["---:"] * (1 + len(RATES))) + " |")
-    found += [f"| {images:,} | {' | '.join(f'{hours(images, rate):,.1f}' for rate in RATES)} |" for images in IMAGES]
-    return found
-
-
 def main() -> None:
-    """Print the curves or the table."""
+    """Print the curves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="database rows, at most")
     parser.add_argument("--dim", type=int, default=128)
@@ -259,14 +220,10 @@ def main() -> None:
     )
     parser.add_argument("--images", type=Path, help="folder for demo cities; without it nothing is done with photos")
     parser.add_argument("--full", action="store_true", help="also a city of a hundred times the usual size")
-    parser.add_argument("--table", action="store_true", help="print what one machine holds, and measure nothing")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     if given.full and given.images is None:
         parser.error("--full: has no effect without --images FOLDER")
-    if given.table:
-        print("\n".join(table()))
-        return
     rows = measure(given.largest, given.dim, given.seconds, given.images, given.full)
     print("\n".join(lines(rows)))
     if given.json:
