@@ -78,11 +78,11 @@ def plot(rows: list[dict[str, Any]], path: Path, title: str) -> None:
             place = (row["rk"], row["speed"])
             axes.annotate(str(row["value"]), place, (5, 5), textcoords="offset points", fontsize=8, color=f"C{number}")
     axes.margins(x=0.1)
-    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "125" else "")
     axes.axhline(1, color="0.5", linewidth=1, linestyle="--")
     axes.annotate("exact", (axes.get_xlim()[0], 1), (4, 3), textcoords="offset points", fontsize=8, color="0.4")
     axes.set(yscale="log", xlabel="share of the 20 nearest neighbours found", ylabel="speed over exact", title=title)
+    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        axis(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "125" else "")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)
