@@ -60,10 +60,12 @@ def images(source: Path, split: str, queries: str) -> tuple[list[str], Domain | 
     if source.suffix != ".parquet":
         found = domains.table(source, split) if source.is_file() else domains.folder(source, split, queries)
         return [str(path.resolve()) for path in found.paths()], found
-    import pyarrow.parquet as pq
-
     if not source.is_file():
         raise InputError(f"{source}: no such file")
+    try:
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise InputError(f"{source}: reading it needs pyarrow; pip install 'geoloc[scale]'") from None
     if "path" not in pq.read_schema(source).names:
         raise InputError(f"{source}: has no column path")
     paths = pq.read_table(source, columns=["path"])["path"].to_pylist()

@@ -112,6 +112,7 @@ def describe(net: DescriptorNet, paths: Sequence[str], folder: Path, plan: Plan)
     Raises:
         InputError: An image cannot be read, Ray is not installed, or the cluster has not what is asked for.
     """
+    installed()
     folder.mkdir(parents=True, exist_ok=True)
     left = np.setdiff1d(np.arange(len(paths)), described_rows(folder))
     if not len(left):
@@ -142,18 +143,29 @@ def describe(net: DescriptorNet, paths: Sequence[str], folder: Path, plan: Plan)
     return len(left)
 
 
-def started(plan: Plan) -> Any:
-    """Ray, connected to the cluster or started here.
+def installed() -> Any:
+    """Ray, not started.
 
     Raises:
-        InputError: It is not installed, does not answer, or has too little.
+        InputError: It, or what its data part needs, is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
     try:
+        import pyarrow.parquet  # noqa: F401
         import ray
         import ray.data
     except ImportError:
         raise InputError("describing on several machines needs Ray; pip install 'geoloc[scale]'") from None
+    return ray
+
+
+def started(plan: Plan) -> Any:
+    """Ray, connected to the cluster or started here.
+
+    Raises:
+        InputError: It is not installed (see `installed`), does not answer, or has too little.
+    """
+    ray = installed()
     if not ray.is_initialized():
         # Here the actors get cores of their own on paper, or none would be left to decode.
         cores = (os.cpu_count() or 1) + plan.actors
