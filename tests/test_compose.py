@@ -35,6 +35,7 @@ from tiny import tiny_data, tiny_module, tiny_net, tiny_trainer
 
 K = 20
 VIEWS, SCALES, WHITENINGS, INDEXES = map(choices, ("views", "multiscale", "whitening", "index"))
+INDEXES.remove("milvus")  # an engine of its own; tests/index/test_milvus.py has it
 STEPS = [name for name in choices("postprocess") if name != "none"]
 BY_PHOTO = "local_features"  # seconds; it does not look at descriptors
 NEEDING = ("alpha_qe", "k_reciprocal")
@@ -59,7 +60,7 @@ def test_the_lists_are_those_of_the_issue():
     assert VIEWS == ["central_crop", "five_crops", "hard_resize", "maj_voting", "nearest_crop", "single_query"]
     assert SCALES == ["down", "none", "random_crop", "up"]
     assert WHITENINGS == ["none", "pca", "pca_whitening"]
-    assert INDEXES == ["exact", "faiss_flat", "faiss_hnsw", "faiss_ivfpq"]
+    assert choices("index") == ["exact", "faiss_flat", "faiss_hnsw", "faiss_ivfpq", "milvus"]
     assert {BY_PHOTO, *NEEDING, *LONG} <= set(STEPS)
 
 

@@ -37,7 +37,8 @@ from geoloc.predictions import Predictions
 
 K = 20
 SIZES = {4096: 10_000, 512: 40_000}  # D -> N
-FRONTIER: dict[str, tuple[Callable[[int], Index], tuple[int, ...]]] = {
+Settings = dict[str, tuple[Callable[[int], Index], tuple[int, ...]]]  # name -> index of a value, values
+FRONTIER: Settings = {
     "faiss_hnsw ef_search": (lambda value: FaissHnsw(ef_search=value), (32, 128, 512)),
     "faiss_ivfpq probes": (lambda value: FaissIvfpq(probes=value), (1, 4, 16, 64)),
 }
@@ -101,12 +102,13 @@ def compare_exact(dim: int, queries: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def frontier(size: int, dim: int, queries: int, rounds: int) -> list[dict[str, Any]]:
+def frontier(
+    database: np.ndarray, asked: np.ndarray, rounds: int, settings: Settings = FRONTIER
+) -> list[dict[str, Any]]:
     """Speed, agreement and size of the approximate indexes; each is built once and loaded with other settings."""
-    database, asked = descriptors(size, dim, queries)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, (make, values) in FRONTIER.items():
+        for name, (make, values) in settings.items():
             path = Path(folder) / "index"
             start = time.perf_counter()
             make(values[0]).fit(database).save(path, "synthetic")
@@ -123,7 +125,7 @@ def _judge(
     search: Callable[[np.ndarray, int], Predictions], database: np.ndarray, asked: np.ndarray, rounds: int
 ) -> dict[str, float]:
     seconds = medians({"exact": lambda: Exact().search(database, asked, K), "index": lambda: search(asked, K)}, rounds)
-    quality = recall_of(search(asked, K), database, asked)
+    quality = recall_of(search(asked, K), lambda rows, k: Exact().search(database, asked[rows], k))
     return {"speed": seconds["exact"] / seconds["index"], "r1": quality.r1, "rk": quality.rk}
 
 
@@ -170,7 +172,7 @@ def main() -> None:
     if arguments.frontier:
         print(f"\n{arguments.frontier} x 512, speed over exact")
         print(f"{'':28} {'speed':>6} {'first':>6} {'of 20':>6} {'file':>9} {'built in':>9}")
-        found = frontier(arguments.frontier, 512, arguments.queries, arguments.rounds)
+        found = frontier(*descriptors(arguments.frontier, 512, arguments.queries), arguments.rounds)
         for row in found:
             print(
                 f"{row['index'] + '=' + str(row['value']):28} {row['speed']:6.2f} {row['r1']:6.3f} {row['rk']:6.3f}"

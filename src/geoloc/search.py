@@ -88,9 +88,12 @@ def fitted_for(
     domain: Domain, index: Index, database: np.ndarray, path: Path | None, model: str, write: bool = True
 ) -> Fitted | Grouped:
     """The index of a domain, or where its protocol searches within groups, one for each; see `fitting.fitted`."""
-    if domain.protocol.groups == "none":
-        return fitted(index, database, path, model, write)
-    return fitted_groups(index, database, domain.groups(), path, model, write)
+    with progress_bar(f"{domain.name}: building the index", "descriptors", write) as advance:
+        if hasattr(index, "progress"):
+            index.progress = advance
+        if domain.protocol.groups == "none":
+            return fitted(index, database, path, model, write)
+        return fitted_groups(index, database, domain.groups(), path, model, write)
 
 
 def find(

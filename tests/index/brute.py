@@ -1,11 +1,15 @@
 """Slow references and data for the tests of indexes."""
 
+import tempfile
+from importlib.util import find_spec
+
 import numpy as np
 
 from geoloc.index.exact import Exact
 from geoloc.index.faiss_flat import FaissFlat
 from geoloc.index.faiss_hnsw import FaissHnsw
 from geoloc.index.faiss_ivfpq import FaissIvfpq
+from geoloc.index.milvus import Milvus
 
 INDEXES = {
     "exact": Exact,
@@ -13,6 +17,10 @@ INDEXES = {
     "faiss_hnsw": lambda: FaissHnsw(m=8, ef_construction=40, ef_search=32),
     "faiss_ivfpq": lambda: FaissIvfpq(lists=8, probes=4, bytes=4, rerank=60),
 }
+MILVUS = find_spec("pymilvus") is not None and find_spec("milvus_lite") is not None
+FOLDER = tempfile.TemporaryDirectory()
+if MILVUS:
+    INDEXES["milvus"] = lambda: Milvus(f"{FOLDER.name}/milvus.db", build={"M": 8, "efConstruction": 40}, rerank=60)
 
 
 def brute(database, queries, k):

@@ -5,7 +5,6 @@ Johnson, Douze, Jegou, Billion-scale similarity search with GPUs, IEEE Transacti
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,15 +14,12 @@ import torch  # noqa: F401  before faiss, or two OpenMP libraries may meet
 
 from geoloc.errors import InputError
 from geoloc.index import files
-from geoloc.index.exact import Exact
-from geoloc.index.ranking import SPARE, level, rank
+from geoloc.index.measured import Measured
+from geoloc.index.ranking import SPARE
 from geoloc.mapped import forget
 from geoloc.predictions import Predictions
 
-log = logging.getLogger(__name__)
-
 BLOCK = 8192  # database rows handed to faiss at once
-QUERIES = 1024
 
 
 class FaissIndex(ABC):
@@ -100,56 +96,10 @@ class FaissIndex(ABC):
         return add_all(self.faiss().IndexFlatL2(database.shape[1]), database)
 
 
-class FittedFaiss:
-    """See `Fitted`.
+class FittedFaiss(Measured):
+    """See `Measured`; the engine is a faiss index."""
 
-    Attributes:
-        completed: Queries for which faiss found fewer than k rows, and which were searched exactly, so far.
-    """
-
-    def __init__(self, index: FaissIndex, database: np.ndarray, built: Any) -> None:
-        self.index = index
-        self.database = database
-        self.built = built
-        self.completed = 0
-
-    def search(self, queries: np.ndarray, k: int) -> Predictions:
-        """The nearest min(k, N) database rows of each of the (Q, D) queries; see `Fitted.search`."""
-        if queries.shape[1] != self.database.shape[1]:
-            raise InputError(f"queries of dimension {queries.shape[1]} in a database of {self.database.shape[1]}")
-        if self.built is None:
-            return Exact().search(self.database, queries, k)
-        k = min(k, len(self.database))
-        before = self.completed
-        ids = np.empty((len(queries), k), np.int64)
-        distances = np.empty((len(queries), k), np.float32)
-        for start in range(0, len(queries), QUERIES):
-            rows = slice(start, start + QUERIES)
-            ids[rows], distances[rows] = self._search(np.ascontiguousarray(queries[rows], np.float32), k)
-        if self.completed > before:
-            log.warning(
-                "%s found fewer than %d rows for %d of %d queries; those were searched exactly",
-                self.index.name,
-                k,
-                self.completed - before,
-                len(queries),
-            )
-        return Predictions(ids, distances, len(self.database))
-
-    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        squared, candidates = self.built.search(queries, min(self.index.depth(k), len(self.database)))
-        short = np.flatnonzero((candidates >= 0).sum(axis=1) < k)
-        self.completed += len(short)
-        if not self.index.approximate and candidates.shape[1] < len(self.database):
-            short = np.union1d(short, level(squared, k, queries))
-        ids = np.empty((len(queries), k), np.int64)
-        distances = np.empty((len(queries), k), np.float32)
-        enough = np.setdiff1d(np.arange(len(queries)), short)
-        ids[enough], distances[enough] = rank(self.database, queries[enough], candidates[enough], k)
-        if len(short):
-            exact = Exact().search(self.database, queries[short], k)
-            ids[short], distances[short] = exact.ids, exact.distances
-        return ids, distances
+    index: FaissIndex
 
     def save(self, path: Path, model: str) -> None:
         """See `Fitted.save`."""

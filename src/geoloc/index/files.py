@@ -31,14 +31,14 @@ class Stamp:
     """
 
     index: str
-    settings: dict[str, int | None]
+    settings: dict[str, int | str | None]
     model: str
     size: int
     dim: int
     fingerprint: str
 
 
-def stamp(index: str, settings: Mapping[str, int | None], model: str, database: np.ndarray) -> Stamp:
+def stamp(index: str, settings: Mapping[str, int | str | None], model: str, database: np.ndarray) -> Stamp:
     """The stamp of an index of (N, D) float descriptors."""
     return Stamp(index, dict(settings), model, len(database), database.shape[1], fingerprint(database))
 
@@ -107,5 +107,5 @@ def _check(path: Path, found: Stamp, wanted: Stamp) -> None:
             )
 
 
-def _words(settings: Mapping[str, int | None]) -> str:
+def _words(settings: Mapping[str, int | str | None]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items()) or "no settings"

@@ -38,3 +38,12 @@ def fitted(index: Index, database: np.ndarray, path: Path | None, model: str, wr
         except OSError as error:  # as in the folder of somebody else's run
             log.warning("%s: the index cannot be kept (%s)", path, error.strerror)
     return built
+
+
+def release(built: object) -> None:
+    """Tell an index that nobody searches it any more: one in an engine has something to clear away.
+
+    Args:
+        built: A fitted index, or those of groups.
+    """
+    getattr(built, "release", lambda: None)()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geoloc.index.fitting import fitted
+from geoloc.index.fitting import fitted, release
 from geoloc.index.index import Fitted, Index
 from geoloc.predictions import Predictions
 
@@ -42,6 +42,11 @@ class Grouped:
             found = index.search(queries[own], k)
             ids[own], distances[own] = rows[found.ids], found.distances
         return Predictions(ids, distances, self.size)
+
+    def release(self) -> None:
+        """See `fitting.release`."""
+        for _, index in self.parts.values():
+            release(index)
 
 
 def fitted_groups(

@@ -14,7 +14,9 @@ import pytorch_lightning as pl
 import torch
 
 from geoloc.data.domains import Domain
+from geoloc.errors import InputError
 from geoloc.evaluate.recall import hits_at_n, score
+from geoloc.index.fitting import release
 from geoloc.index.index import Index
 from geoloc.lit.brightness import with_conditions
 from geoloc.lit.gather import gathered
@@ -96,7 +98,17 @@ class Evaluation:
         self.clock = 0.0
 
     def attach(self, trainer: pl.Trainer, dim: int) -> None:
-        """Say which trainer's domains are judged, by descriptors of `dim` values."""
+        """Say which trainer's domains are judged, by descriptors of `dim` values.
+
+        Raises:
+            InputError: There are several processes, and the index is for one.
+        """
+        if trainer.world_size > 1 and getattr(self.index, "one_process", False):
+            raise InputError(
+                f"index={self.index.name}: is filled by one process, and there are {trainer.world_size}; use"
+                " trainer.devices=1, or keep_descriptors=true index=exact and task=search run=RUN"
+                f" index={self.index.name} afterwards"
+            )
         self.trainer = trainer
         self.dim = dim
 
@@ -194,6 +206,7 @@ class Evaluation:
         steps = self.steps if self.stage == "test" else []
         shown = self.trainer.is_global_zero
         found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k, shown)
+        release(index)
         radius = domain.radius_m(self.radius)
         positives = domain.positives(radius)
         result = Result(

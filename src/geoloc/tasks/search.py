@@ -13,6 +13,7 @@ import numpy as np
 
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
+from geoloc.index.fitting import release
 from geoloc.lit.protocol import facts_of
 from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions
@@ -75,6 +76,7 @@ def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:
         saved = 0 if "saved_predictions" in job.typed else run.candidates(name)
         k = max(*ns, saved or job.cfg["saved_predictions"])
         found = find(domain, descriptors, own, index, built, view, steps, k)
+        release(built)
     positives = domain.positives(radius)
     result = Result(
         domain,
