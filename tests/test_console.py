@@ -111,6 +111,15 @@ def test_a_log_file_gets_a_line_every_ten_seconds(clock, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_the_first_moment_tells_no_rate(clock):
+    bar = Bar("describing")
+    clock[0] = 0.001
+    bar.advance(16, 160)  # what has come at once has not been timed
+    assert bar.figures(0.001) == {"count": "16/160", "rate": "", "elapsed": "0:00", "left": "", "note": ""}
+    assert bar.figures(2.0)["rate"] == "8.0 images/s"
+    bar.close()
+
+
 def test_a_terminal_shows_a_bar_and_leaves_no_trace_of_short_work(clock, tty):
     tty.connect()
     work(clock, 8)

@@ -246,6 +246,7 @@ def test_the_page_holds_as_many_photos_as_asked_for(run, made, tmp_path):
     assert photos[0] == 0 < photos[1]
 
 
+@pytest.mark.slow
 def test_the_script_for_pictures_of_predictions(run, tmp_path):
     def call(*typed: object) -> tuple[int, str]:
         command = [sys.executable, str(conf_folder().parent / "scripts" / "strip.py"), *map(str, typed)]

@@ -203,6 +203,7 @@ def test_an_evaluation_that_never_came_is_said(tmp_path, mini_city):
     assert results["model"]["weights"] == "trained by this run, last.ckpt; started from none"
 
 
+@pytest.mark.slow
 def test_three_runs_in_the_same_second_get_three_folders(tmp_path):
     """Field fault E1. The runs fail on purpose, since only their folders matter here."""
     jobs = [start(tmp_path, "task=test", "test_folders=[gone]") for _ in range(3)]
@@ -334,6 +335,7 @@ def test_two_processes_measure_each_photo_at_its_own_place(tmp_path, mini_city, 
     assert {name: scores["queries"] for name, scores in slices.items()} == {"day": 2, "night": 2, "rain": 1}
 
 
+@pytest.mark.slow
 def test_a_look_at_the_augmentation(mini_city, tmp_path):
     """task=check: 6 train queries, the photo and five draws each, in tiles of 240 x 180 with gaps of 6 pixels."""
     data = ["data=folder", f"data.path={mini_city}", "image_size=[64,64]"]

@@ -71,6 +71,7 @@ def test_what_does_not_fit_is_said_before_data_are_read(tmp_path, overrides, mes
     assert "no such folder" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_asked_before_data_are_read(mini_city, tmp_path):
     """Its network is known only when it has been read."""
     done = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "trainer.max_epochs=1", "name=first")

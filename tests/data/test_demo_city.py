@@ -274,15 +274,34 @@ class TestExistingFolders:
             assert job.communicate(timeout=60)[1] == "interrupted\n"
         assert len(pictures(folder)) < 300  # no street was finished
 
+    def test_where_interruptions_are_ignored_workers_ignore_them_too(self, tmp_path: Path) -> None:
+        """As in the background of a script that is interrupted itself."""
+        folder = tmp_path / "city"
+        ignoring = INTERRUPTED.replace("signal.default_int_handler", "signal.SIG_IGN")
+        with subprocess.Popen([sys.executable, "-c", ignoring, str(folder)], start_new_session=True) as job:
+            try:
+                while not folder.exists() or len(pictures(folder)) < 2:
+                    time.sleep(0.02)
+                os.killpg(job.pid, signal.SIGINT)
+                before, latest = len(pictures(folder)), time.monotonic() + 60
+                while len(pictures(folder)) < before + 20 and time.monotonic() < latest:
+                    time.sleep(0.02)
+                assert len(pictures(folder)) >= before + 20
+                assert job.poll() is None
+            finally:
+                os.killpg(job.pid, signal.SIGKILL)
+
 
 # Eight streets for two workers; each has 300 pictures.
 INTERRUPTED = """
+import signal
 import sys
 from pathlib import Path
 from geoloc.data.demo_city import render
 from geoloc.data.demo_city.plan import CityPlan, SplitPlan
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background of a script
     plan = CityPlan((SplitPlan("train", streets=8, places=50, queries=100, night=False),), rows=48, columns=64)
     try:
         render.render_plan(Path(sys.argv[1]), plan, seed=0, scale=1, workers=2)

@@ -134,7 +134,7 @@ class Bar:
         since, done = self.first
         if self.done > done and now > since:
             return (self.done - done) / (now - since)
-        return self.done / (now - self.start) if now > self.start else 0.0
+        return self.done / (now - self.start) if now - self.start > REDRAW else 0.0  # no rate of an instant
 
 
 class _Display:

@@ -122,6 +122,7 @@ def test_a_member_that_ends_too_early_is_one_line(tmp_path):
         content[directory + field : directory + field + 4] = (10_000).to_bytes(4, "little")
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(
-        InputError, match=r"a\.zip: cannot be unpacked \(it ends too early\); remove it and get it anew"
+        InputError,  # newer versions of Python see it before they read
+        match=r"a\.zip: cannot be unpacked \((it ends too early|Overlapped entries: .*)\); remove it and get it anew",
     ):
         unpack(tmp_path / "a.zip", tmp_path / "raw")

@@ -154,7 +154,8 @@ def _ctrl_c_waits() -> Iterator[None]:
 
 def _die_of_ctrl_c() -> None:
     """Let an interruption end this worker at once, without a traceback and without the rest of its street."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background of a script, where none is meant
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
