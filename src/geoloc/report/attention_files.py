@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geoloc.report.thumbnails import address
+from geoloc.report.thumbnails import address, held
 
 log = logging.getLogger(__name__)
 MOST = 5_000_000  # bytes of pictures of a domain that the page takes in; more stay files beside it
@@ -40,12 +39,8 @@ def attention(folder: Path, domain: str, queries: Sequence[str], into: Path) -> 
             if row not in found:
                 size += path.stat().st_size
                 outside += size > MOST
-                found[row] = {"src": _held(path) if size <= MOST else address(path, into), "shown": []}
+                found[row] = {"src": held(path.read_bytes()) if size <= MOST else address(path, into), "shown": []}
             found[row]["shown"].append((line["role"], line["database"], float(line["similarity"])))
     if outside:
         log.info("report.html: %d of %d attention pictures of %s stay files beside it", outside, len(found), domain)
     return found
-
-
-def _held(path: Path) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

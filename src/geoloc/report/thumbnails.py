@@ -26,7 +26,12 @@ def inline(picture: Image.Image, quality: int = 80) -> str:
     """A picture as the address of an image that needs no file."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return held(buffer.getvalue())
+
+
+def held(jpeg: bytes) -> str:
+    """The content of a JPEG file as the address of an image that needs no file."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def address(path: Path, folder: Path) -> str:

@@ -16,6 +16,8 @@ from geoloc.attention import attention
 from geoloc.data.domains import Domain
 from geoloc.data.images import enough_for, read_image, read_pixels, resize
 from geoloc.errors import InputError
+from geoloc.evaluate.recall import correct
+from geoloc.evaluate.worst import first_correct
 from geoloc.net import DescriptorNet
 from geoloc.report.attention import Panel, heat_strip
 from geoloc.report.figures import QUERY, RIGHT, WRONG
@@ -92,19 +94,14 @@ def choose(result: Result, wanted: int) -> list[int]:
         Rows of queries, wrong ones first.
     """
     ids, distances = result.predictions.ids, result.predictions.distances
-    ranks = np.array([_first_right(result, query) for query in range(len(ids))])
-    wrong, right = np.flatnonzero(ranks != 0), np.flatnonzero(ranks == 0)
+    ranks = first_correct(correct(ids, result.positives))
+    wrong, right = np.flatnonzero(ranks != 1), np.flatnonzero(ranks == 1)
+    ranks[ranks == 0] = ids.shape[1] + 1  # none is right: later than all that are
     hardness = np.where(result.positives.counts[wrong] > 0, ranks[wrong], -1)
     hardest = wrong[np.lexsort((distances[wrong, 0], -hardness))]
     count = min(len(right), max(wanted // 2, wanted - len(wrong)))
     evenly = right[np.linspace(0, len(right) - 1, count).round().astype(int)] if count else right[:0]
     return [*hardest[: wanted - count].tolist(), *evenly.tolist()]
-
-
-def _first_right(result: Result, query: int) -> int:
-    """Rank, from 0, of the first right candidate; their number if none is right."""
-    right = np.isin(result.predictions.ids[query], result.positives.of(query))
-    return int(right.argmax()) if right.any() else len(right)
 
 
 def _draw(folder: Path, net: DescriptorNet, result: Result, queries: list[int]) -> None:

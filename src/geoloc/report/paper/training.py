@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from geoloc.report.history import LOSS, Points
+from geoloc.report.history import LOSS, Points, recall_name
 from geoloc.report.paper.style import look, new_figure, percent_axis, style
 
 
@@ -49,8 +49,9 @@ def _recalls(axes: Axes, recalls: Mapping[str, Points]) -> None:
     """A line for each; those of one domain are called by their N alone."""
     alone = len({_domain(name) for name in recalls}) == 1
     for number, (name, points) in enumerate(recalls.items()):
-        n = f"R@{name.rpartition('/R')[2]}"
-        label = n if alone else f"{_domain(name)} {n}"
+        told = recall_name(name)
+        n = told.rpartition(" ")[2]
+        label = n if alone else told
         axes.plot(*zip(*points, strict=True), label=label, clip_on=False, **look(number + 1))
     values = [value for points in recalls.values() for _, value in points]
     percent_axis(axes, min(values), max(values))
