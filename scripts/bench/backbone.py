@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from rounds import in_turn, rows
 
+from geoloc.extraction.compiling import Shapes
 from geoloc.extraction.fast import lowest_cosine, twin
 from geoloc.extraction.precision import fastest
 from geoloc.net import DescriptorNet
@@ -29,17 +30,21 @@ def network(size: tuple[int, int]) -> DescriptorNet:
 
 
 def measure(full: bool = False) -> list[dict[str, Any]]:
-    """A batch at 480x640 (full: also 240x320), by all ways that this processor has."""
-    sizes = ((480, 640), (240, 320))[: 2 if full else 1]
-    return [row for size in sizes for row in of_size(size, 16 if full else 8, 7 if full else 3)]
+    """A batch at 480x640 (full: also 240x320, and compiled), by all ways that this processor has."""
+    if not full:
+        return of_size((480, 640), 8, 3, compiled=False)
+    return [row for size in ((480, 640), (240, 320)) for row in of_size(size, 16, 7, compiled=True)]
 
 
-def of_size(size: tuple[int, int], batch: int, rounds: int) -> list[dict[str, Any]]:
-    """The rows of one size of images."""
+def of_size(size: tuple[int, int], batch: int, rounds: int, compiled: bool) -> list[dict[str, Any]]:
+    """The rows of one size of images; compiling itself is not counted."""
     net = network(size)
     images = torch.randint(256, (batch, 3, *size), dtype=torch.uint8)
     names = ("float32", "bfloat16") if fastest(torch.device("cpu")) == "bfloat16" else ("float32",)
     ways = {name: twin(net, name) for name in names}
+    if compiled:
+        shapes = Shapes(batch, frozenset([size]))
+        ways |= {f"{name}, compiled": twin(net, name, shapes) for name in names}
     with torch.inference_mode():
         exact = net(images)
         notes = {name: f"lowest cosine {lowest_cosine(other(images), exact):.7f}" for name, other in ways.items()}

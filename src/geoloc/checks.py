@@ -44,6 +44,8 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         found.append(f"image_size: [height, width] in pixels, each at least 32, not {list(content['image_size'])}")
     if content["checkpoint"] and not content["resume"] and not Path(content["checkpoint"]).exists():
         found.append(f"checkpoint={content['checkpoint']}: no such file")
+    if content["compile"] is True and content["extraction"] == "exact":
+        found.append("compile: has no effect on extraction=exact, which describes by the network as it is")
     found += _of_data(content) + _of_val(content) + _of_trainer(content["trainer"])
     if found or content["task"] in ("report", "compare"):  # which build nothing, and refuse what is typed in vain
         return found

@@ -42,6 +42,7 @@ class Settings(BaseModel, extra="forbid"):
     infer_batch_size: int | None = Field(ge=1)
     decode: Literal["full", "reduced"]
     extraction: Literal["auto", "exact", "float32", "bfloat16"]
+    compile: Literal["auto"] | bool
     reuse_memory: bool
     descriptor_dtype: Literal["float32", "float16"]
     num_workers: int | None = Field(ge=0)

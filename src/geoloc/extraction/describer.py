@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from itertools import product
 from typing import Any
 
 import torch
 
+from geoloc.extraction.compiling import Shapes
 from geoloc.extraction.fast import lowest_cosine, twin
 from geoloc.extraction.precision import Precision, fastest
 from geoloc.net import DescriptorNet
@@ -26,18 +28,26 @@ class Describer:
     Attributes:
         way: The precision that is used; empty before the first batch.
         agreement: Lowest cosine of the tried images to the network's own descriptors; 1 for "exact".
+        compiled: Whether the backbone is compiled.
     """
 
     def __init__(self, precision: Precision = "auto") -> None:
         self.precision = precision
         self.way: str = ""
         self.agreement = 1.0
+        self.compiled = False
         self.net: DescriptorNet | None = None
         self.twin: DescriptorNet | None = None
+        self.shapes: Shapes | None = None
 
-    def take(self, net: DescriptorNet) -> None:
-        """Use the weights that a network has now; to be called again whenever they have changed."""
-        self.net, self.twin = net, None
+    def take(self, net: DescriptorNet, shapes: Shapes | None = None) -> None:
+        """Use the weights that a network has now; to be called again whenever they have changed.
+
+        Args:
+            net: The network.
+            shapes: What its backbone is compiled for; None: it is not.
+        """
+        self.net, self.twin, self.shapes = net, None, shapes
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 images -> (B, D) float32 descriptors."""
@@ -49,7 +59,8 @@ class Describer:
 
     def facts(self) -> dict[str, Any]:
         """Plain values for results.json."""
-        return {"precision": self.way, "lowest_cosine": round(self.agreement, 7)}
+        found = {"precision": self.way, "lowest_cosine": round(self.agreement, 7)}
+        return found | {"compiled": True} if self.compiled else found
 
     def _chosen(self, net: DescriptorNet, images: torch.Tensor) -> DescriptorNet:
         """The fastest twin that agrees with the network on these images; the network itself if there is none."""
@@ -58,16 +69,17 @@ class Describer:
             return net
         wanted = fastest(images.device) if self.precision == "auto" else self.precision
         ways = {"bfloat16": ["bfloat16", "float32"], "float32": ["float32"], "exact": []}[wanted]
-        for way in ways:
+        for way, shapes in product(ways, dict.fromkeys([self.shapes, None])):
             try:
-                found = twin(net, way)
+                found = twin(net, way, shapes)
                 cosine = lowest_cosine(found(images), own)
-            except Exception as error:  # whatever a foreign backbone raises that does not know this precision
+            except Exception as error:  # what a foreign backbone raises that does not know this, or a missing compiler
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                log.warning("extraction in %s is not possible for this network (%s)", way, reason)
+                how = f"compiled in {way}" if shapes else f"in {way}"
+                log.warning("extraction %s is not possible for this network (%s)", how, reason)
                 continue
             if cosine >= LEAST[way]:
-                self._say(way, cosine)
+                self._say(way, cosine, shapes is not None)
                 return found
             log.warning(
                 "extraction in %s would change the descriptors of this network (cosine %.6f, and %g is asked for)",
@@ -75,10 +87,11 @@ class Describer:
                 cosine,
                 LEAST[way],
             )
-        self._say("exact", 1.0)
+        self._say("exact", 1.0, False)
         return net
 
-    def _say(self, way: str, agreement: float) -> None:
-        if way != self.way:
-            log.info("descriptors are computed in %s; cosine to the network's own at least %.6f", way, agreement)
-        self.way, self.agreement = way, agreement
+    def _say(self, way: str, agreement: float, compiled: bool) -> None:
+        if (way, compiled) != (self.way, self.compiled):
+            how = f"{way}, by a compiled backbone" if compiled else way
+            log.info("descriptors are computed in %s; cosine to the network's own at least %.6f", how, agreement)
+        self.way, self.agreement, self.compiled = way, agreement, compiled

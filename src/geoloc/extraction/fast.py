@@ -7,6 +7,7 @@ from copy import copy
 import torch
 from torch import nn
 
+from geoloc.extraction.compiling import Compiled, Shapes
 from geoloc.extraction.folding import folded
 from geoloc.features import Features
 from geoloc.net import DescriptorNet
@@ -21,12 +22,15 @@ class Fast(nn.Module):
     Args:
         backbone: A copy that nobody else uses.
         dtype: float32 or bfloat16.
+        shapes: What it is compiled for; None: it is not.
     """
 
-    def __init__(self, backbone: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, backbone: nn.Module, dtype: torch.dtype, shapes: Shapes | None = None) -> None:
         super().__init__()
         self.backbone = backbone.to(dtype)
         self.dtype = dtype
+        if shapes is not None:
+            self.backbone = Compiled(self.backbone, shapes)
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) float32 normalised images -> float32 features."""
@@ -34,15 +38,16 @@ class Fast(nn.Module):
         return Features(features.map.float(), None if features.cls is None else features.cls.float())
 
 
-def twin(net: DescriptorNet, precision: str) -> DescriptorNet:
+def twin(net: DescriptorNet, precision: str, shapes: Shapes | None = None) -> DescriptorNet:
     """A network that shares everything with `net` but the backbone, which is a copy of today's.
 
     Args:
         net: The network.
         precision: "float32" or "bfloat16".
+        shapes: What the backbone is compiled for; None: it is not.
     """
     found = copy(net)
-    backbone = Fast(folded(net.backbone), torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    backbone = Fast(folded(net.backbone), torch.bfloat16 if precision == "bfloat16" else torch.float32, shapes)
     found.__dict__["_modules"] = {**net._modules, "backbone": backbone}
     return found
 

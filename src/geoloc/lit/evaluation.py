@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -60,7 +60,7 @@ class Evaluation:
             with the photos, or besides the "brightness" of the photos where that says nothing; "none": no slices.
         steps: Post-processing of what is found on test domains.
         dtype: In which descriptors lie on the disk, "float32" or "float16".
-        precision: In which test images are asked to be described; see `Describer`.
+        extraction: How test images are asked to be described: plain values that a store of descriptors is stamped with.
 
     Attributes:
         model: Hash of the network.
@@ -77,7 +77,7 @@ class Evaluation:
         slices: Literal["note", "brightness", "none"] = "note",
         steps: Sequence[Step] = (),
         dtype: str = "float32",
-        precision: str = "exact",
+        extraction: Mapping[str, Any] | None = None,
     ) -> None:
         self.index = index
         self.steps = list(steps)
@@ -89,7 +89,7 @@ class Evaluation:
         self.folder = folder
         self.slices = slices
         self.dtype = dtype
-        self.precision = precision
+        self.extraction = dict(extraction or {})
         self.stage = ""
         self.stamps: dict[str, dict[str, Any]] = {}
         self.view: View = HardResize()
@@ -144,7 +144,7 @@ class Evaluation:
 
     def _stamp(self, domain: Domain) -> dict[str, Any]:
         """What the rows of a domain's store are descriptors of."""
-        asked = {"precision": self.precision, "dtype": self.dtype}
+        asked = self.extraction | {"dtype": self.dtype}
         return {"model": self.model, "domain": domain.fingerprint(), **asked, **self.protocol}
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from geoloc.checkpoints import KEY
 from geoloc.errors import InputError
+from geoloc.extraction.compiling import Compile, Shapes, shapes
 from geoloc.extraction.describer import Describer
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.names import metric_parts
@@ -36,6 +37,7 @@ class PlaceModule(pl.LightningModule):
         lr_factors: Part of the network -> times the optimizer's learning rate.
         multiscale: How test images are described at several scales; None: at one.
         describer: How images are described while nothing is learned from them; None: by the network as it is.
+        compiled: Whether the backbone is compiled for a test; see `shapes`.
 
     Attributes:
         judged: Whether a test searches and scores, or only describes.
@@ -55,6 +57,7 @@ class PlaceModule(pl.LightningModule):
         lr_factors: Mapping[str, float] | None = None,
         multiscale: MultiScale | None = None,
         describer: Describer | None = None,
+        compiled: Compile = False,
     ) -> None:
         super().__init__()
         # Convolutions are faster with the channels of a pixel side by side: EfficientNet trains 1.4 times as fast.
@@ -68,6 +71,7 @@ class PlaceModule(pl.LightningModule):
         self.lr_factors = dict(lr_factors or {})
         self.multiscale = multiscale
         self.describer = describer or Describer("exact")
+        self.compiled = compiled
         self.judged = True
         self.results: dict[str, Result] = {}
         self.tuned_on: dict[str, Result] = {}
@@ -125,8 +129,16 @@ class PlaceModule(pl.LightningModule):
 
     def on_test_epoch_start(self) -> None:
         """Open a store for each test domain, or for each val domain while steps are tuned."""
-        self.describer.take(self.net)
+        self.describer.take(self.net, self._shapes())
         self.evaluation.start()
+
+    def _shapes(self) -> Shapes | None:
+        """What the backbone is compiled for; the same if a killed test goes on, of which some images are left."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        images = sum(len(domain) for domain in data.domains[data.tested]) // self.trainer.world_size
+        size = data.image_size
+        sizes = [size] if self.multiscale is None else list(self.multiscale.sizes(*size).values())
+        return shapes(self.compiled, self.device, images, data.infer_batch_size, sizes)
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Describe ((B, 3, H, W) images, (B,) rows) of domain number `dataloader_idx`."""

@@ -43,7 +43,8 @@ def protocol_rows(protocol: Mapping[str, Any], agreement: Mapping[str, Mapping[s
         rows.append(("JPEGs decoded", DECODING[protocol.get("decode", "full")]))  # runs that do not say it: all of them
     if "extraction" in protocol:
         precision = protocol["extraction"]["precision"]
-        rows.append(("descriptors computed in", EXTRACTION.get(precision, precision)))
+        compiled = ", by a compiled backbone" if protocol["extraction"].get("compiled") else ""
+        rows.append(("descriptors computed in", EXTRACTION.get(precision, precision) + compiled))
     rows += [(part, described(protocol[part])) for part in ("views", "multiscale", "index") if part in protocol]
     rows += [
         (

@@ -141,13 +141,14 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
             slices=cfg["slices"],
             steps=steps(job),
             dtype=cfg["descriptor_dtype"],
-            precision=cfg["extraction"],
+            extraction={"precision": cfg["extraction"], "compile": cfg["compile"]},
         ),
         monitor=cfg["monitor"],
         keep_descriptors=cfg["keep_descriptors"],
         lr_factors=cfg["lr_factors"],
         multiscale=job.make(cfg["multiscale"]),
         describer=Describer(cfg["extraction"]),
+        compiled=cfg["compile"],
     )
 
 
