@@ -162,3 +162,22 @@ def test_a_disk_without_room_is_said_before_anything_is_described(tmp_path):
     with pytest.raises(InputError, match=r"a\.npy: no room for 1000000 descriptors of .* MB together"):
         DescriptorStore(tmp_path / "a.npy", 10**6, 10**8, create=True)
     assert list(tmp_path.iterdir()) == []
+
+
+class NeverAsked(Exact):
+    """An index that must not be searched."""
+
+    def search(self, *_: object, **__: object):
+        raise RuntimeError("asked")
+
+
+def test_validation_is_by_exact_search(mini_city, tmp_path):
+    evaluation = Evaluation(NeverAsked(), [1, 5], 25.0, 5, tmp_path / "descriptors")
+    module, data = tiny_module(tiny_net(), tmp_path, evaluation=evaluation), tiny_data(mini_city)
+    trainer = tiny_trainer(tmp_path, [])
+    trainer.validate(module, datamodule=data, verbose=False)
+    plain = tiny_trainer(tmp_path, [])
+    plain.validate(tiny_module(tiny_net(), tmp_path), datamodule=tiny_data(mini_city), verbose=False)
+    assert trainer.callback_metrics["val/mini/R1"] == plain.callback_metrics["val/mini/R1"]
+    with pytest.raises(RuntimeError, match="asked"):
+        trainer.test(module, datamodule=data, verbose=False)

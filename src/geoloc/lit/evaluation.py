@@ -16,6 +16,7 @@ import torch
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
 from geoloc.evaluate.recall import hits_at_n, score
+from geoloc.index.exact import Exact
 from geoloc.index.fitting import release
 from geoloc.index.index import Index
 from geoloc.lit.brightness import with_conditions
@@ -51,7 +52,7 @@ class Evaluation:
     """Judges domains from descriptors that arrive batch by batch, in one or several processes.
 
     Args:
-        index: Search of the database.
+        index: Search of the database in a test.
         recall_values: N of Recall@N.
         radius: Metres within which a prediction is correct, unless a domain's protocol says otherwise.
         predictions: Predictions wanted for each query; never fewer than the largest recall value.
@@ -198,14 +199,14 @@ class Evaluation:
         own = np.arange(self.trainer.global_rank, queries, self.trainer.world_size)
         start = time.perf_counter()
         descriptors = Descriptors(item.store.vectors, len(domain.database))
-        path = item.store.path.with_suffix(f".{self.index.name}") if keep else None
-        index = fitted_for(domain, self.index, descriptors.database, path, self.model, self.trainer.is_global_zero)
+        how = Exact() if self.stage == "val" else self.index  # what is missed is not to choose the checkpoint
+        path = item.store.path.with_suffix(f".{how.name}") if keep else None
+        index = fitted_for(domain, how, descriptors.database, path, self.model, self.trainer.is_global_zero)
         seconds = {"extract": item.seconds}
-        if self.index.approximate:
+        if how.approximate:
             seconds["index"] = time.perf_counter() - start
-        steps = self.steps if self.stage == "test" else []
-        shown = self.trainer.is_global_zero
-        found = find(domain, descriptors, own, self.index, index, self.view, steps, self.k, shown)
+        steps, shown = self.steps if self.stage == "test" else [], self.trainer.is_global_zero
+        found = find(domain, descriptors, own, how, index, self.view, steps, self.k, shown)
         release(index)
         radius = domain.radius_m(self.radius)
         positives = domain.positives(radius)
