@@ -9,8 +9,8 @@ both against N on logarithmic axes, over the upper half of the sizes. 1 means te
 Seconds depend on the machine and on what else it does; exponents hardly do.
 
 With `--images` the demo city at its usual size and at four times that is rendered into FOLDER unless it is there,
-scanned as task=check does, and described by a small network. `--full` adds a hundred times: 215,000 pictures and some
-4 GB, which take hours.
+scanned as task=check does, and described by a small network. `--full` adds a hundred times: the photos of the larger one,
+linked 25 times at other places: 215,000 files, each read and described anew.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +28,15 @@ from typing import Any
 import numpy as np
 import torch
 from search import descriptors
+from torch.utils.data import DataLoader
 
+from geoloc.data.batches import photo_batch
 from geoloc.data.check.cache import ScanCache
 from geoloc.data.check.scan import scan
 from geoloc.data.datasets import Images
 from geoloc.data.demo_city import render_demo_city
 from geoloc.evaluate.recall import hits_at_n
+from geoloc.extraction.describer import Describer
 from geoloc.index.exact import Exact
 from geoloc.index.faiss_hnsw import FaissHnsw
 from geoloc.index.faiss_ivfpq import FaissIvfpq
@@ -112,7 +116,9 @@ def of_recall(size: int, dim: int) -> Iterator[Stage]:
 def of_images(root: Path, scale: int, kept: dict[str, Any]) -> Iterator[Stage]:
     """Rendering, scanning and describing the demo city."""
     city = root / ("demo_city" if scale == 1 else f"demo_city_x{scale}")
-    if not (city / "demo_city.json").is_file():
+    if scale == 100:
+        link(root / "demo_city_x4", city, 25)
+    elif not (city / "demo_city.json").is_file():
         kept["size"] = 2157 * scale  # about; they are counted afterwards
         yield "rendering the demo city", lambda: render_demo_city(city, scale=scale)
     paths = sorted(city.glob("images/*/*/*.jpg"))
@@ -123,10 +129,24 @@ def of_images(root: Path, scale: int, kept: dict[str, Any]) -> Iterator[Stage]:
     photos = Images(paths, net.image_size)
 
     def describe() -> None:
-        for start in range(0, len(photos), 16):
-            net.describe(torch.stack([photos[row][0] for row in range(start, min(start + 16, len(photos)))]))
+        describer = Describer()
+        describer.take(net.eval())
+        with torch.inference_mode():
+            for images, _ in DataLoader(photos, 16, num_workers=2, collate_fn=photo_batch):
+                describer(images)
 
     yield "describing photos of 96x128", describe
+
+
+def link(source: Path, city: Path, copies: int) -> None:
+    """Make a city of several: hard links to the photos of one, each copy 10 km further east."""
+    for path in source.glob("images/*/*/*.jpg"):
+        _, east, rest = path.name.split("@", 2)
+        for number in range(copies):
+            other = city / path.parent.relative_to(source) / f"@{float(east) + 10_000 * number:010.2f}@{rest}"
+            other.parent.mkdir(parents=True, exist_ok=True)
+            if not other.exists():
+                os.link(path, other)
 
 
 def small_network() -> DescriptorNet:

@@ -16,7 +16,7 @@ from geoloc.net import DescriptorNet
 log = logging.getLogger(__name__)
 # Cosine to the descriptor of the network itself that each precision must reach; what does not is not used.
 LEAST = {"float32": 0.999999, "bfloat16": 0.9995}
-TRIED = 8  # images of the first batch that both ways describe
+TRIED = 4  # images of the first batch that both ways describe
 
 
 class Describer:
