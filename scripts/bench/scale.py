@@ -9,8 +9,8 @@ both against N on logarithmic axes, over the upper half of the sizes. 1 means te
 Seconds depend on the machine and on what else it does; exponents hardly do.
 
 With `--images` the demo city at its usual size and at four times that is rendered into FOLDER unless it is there,
-scanned as task=check does, and described by a small network. `--full` adds a hundred times: the photos of the larger one,
-linked 25 times at other places: 215,000 files, each read and described anew.
+scanned as task=check does, and described by a small network. `--full` adds a hundred times: 215,000 files, the
+photos of the larger one linked 25 times at other places, each of them read and described anew.
 """
 
 from __future__ import annotations
