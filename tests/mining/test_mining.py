@@ -164,3 +164,12 @@ def test_fill_up_keeps_full_rows():
 def test_impossible_numbers_are_refused(name):
     with pytest.raises(ValueError, match="must be at least 1"):
         MINERS[name](queries_per_epoch=0)
+
+
+def test_a_remembered_negative_that_is_drawn_again_is_taken_once():
+    truth, _, _, d = line_city([0, 5000], [0, *range(100, 110), 5000])
+    rng = np.random.default_rng(0)
+    queries, database, miner = vectors(rng, 2), vectors(rng, len(d)), Full(2, negatives=4)  # the pool is all there is
+    first, again = (mine(miner, truth, queries, database, seed)[1].tuples for seed in (0, 1))
+    assert sorted(first.tolist()) == sorted(again.tolist())
+    assert all(len(set(row.tolist())) == 4 for row in again[:, 2:])
