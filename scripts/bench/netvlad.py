@@ -3,6 +3,7 @@
     python scripts/bench/netvlad.py [--images 48] [--rounds 5]
 
 The baseline is the common way of writing the layer: for each cluster, all residuals are formed, weighted and summed.
+Its maps come channels first, as PyTorch leaves them; geoloc's come channels last, as its networks are (lit/module.py).
 Times are medians and are to be read as ratios; peak memory is that of a fresh process, less what it has with its input.
 """
 
@@ -40,6 +41,7 @@ def loop(layer: NetVLAD, features: Features) -> torch.Tensor:
 
 
 FORMS = {"loop": loop, "closed": lambda layer, features: layer(features)}
+LAYOUT = {"loop": torch.contiguous_format, "closed": torch.channels_last}
 
 
 def run(form: str, backward: bool, layer: NetVLAD, features: Features) -> float:
@@ -53,10 +55,18 @@ def run(form: str, backward: bool, layer: NetVLAD, features: Features) -> float:
     return time.perf_counter() - start
 
 
-def inputs(images: int, backward: bool) -> tuple[NetVLAD, Features]:
-    """A layer and (images, 256, 30, 40) random features."""
+def inputs(form: str, images: int, backward: bool) -> tuple[NetVLAD, Features]:
+    """A layer and (images, 256, 30, 40) random features, of the same values for all forms."""
     torch.manual_seed(0)
-    return NetVLAD(CHANNELS, CLUSTERS), Features(torch.randn(images, CHANNELS, HEIGHT, WIDTH).requires_grad_(backward))
+    layer, features = NetVLAD(CHANNELS, CLUSTERS), torch.randn(images, CHANNELS, HEIGHT, WIDTH)
+    return layer, Features(features.contiguous(memory_format=LAYOUT[form]).requires_grad_(backward))
+
+
+@torch.no_grad()
+def largest_difference(given: dict[str, tuple[NetVLAD, Features]]) -> float:
+    """Of a value of the descriptors."""
+    a, b = (FORMS[form](*given[form]) for form in FORMS)
+    return (a - b).abs().max().item()
 
 
 def status_mib(field: str) -> float:
@@ -79,11 +89,11 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
 
 def of_maps(images: int, backward: bool) -> list[dict[str, Any]]:
     """The row of a batch."""
-    layer, features = inputs(images, backward)
-    difference = (loop(layer, features) - layer(features)).abs().max().item()
+    given = {form: inputs(form, images, backward) for form in FORMS}
+    difference = largest_difference(given)
     calls = {
-        "baseline": partial(run, "loop", backward, layer, features),
-        "closed": partial(run, "closed", backward, layer, features),
+        "baseline": partial(run, "loop", backward, *given["loop"]),
+        "closed": partial(run, "closed", backward, *given["closed"]),
     }
     note = f"largest difference {difference:.1e}"
     if images > 1:
@@ -102,7 +112,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.memory:
         form, backward = arguments.memory[0], arguments.memory[1] == "1"
-        layer, features = inputs(arguments.images, backward)
+        layer, features = inputs(form, arguments.images, backward)
         before = status_mib("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
         run(form, backward, layer, features)
@@ -110,12 +120,12 @@ def main() -> None:
         return
     print(f"{arguments.images} images of {HEIGHT}x{WIDTH}x{CHANNELS}, K={CLUSTERS}, {torch.get_num_threads()} threads")
     for backward in (False, True):
-        layer, features = inputs(arguments.images, backward)
-        difference = (loop(layer, features) - layer(features)).abs().max().item()
+        given = {form: inputs(form, arguments.images, backward) for form in FORMS}
+        difference = largest_difference(given)
         seconds: dict[str, list[float]] = {form: [] for form in FORMS}
         for _ in range(arguments.rounds):
             for form in FORMS:
-                seconds[form].append(run(form, backward, layer, features))
+                seconds[form].append(run(form, backward, *given[form]))
         time_of = {form: statistics.median(values) for form, values in seconds.items()}
         memory = {form: peak_mib(form, backward, arguments.images) for form in FORMS}
         print(

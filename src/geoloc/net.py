@@ -97,7 +97,7 @@ class DescriptorNet(nn.Module):
 
     def _features(self, images: torch.Tensor) -> Any:
         """The same of float32 images of values from 0 to 255."""
-        features = self.backbone((images - self.mean) / self.std)
+        features = self.backbone((images - self.mean).div_(self.std))  # the caller's images stay as they are
         return features if self.block is None else self.block(features)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

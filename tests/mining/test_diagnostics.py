@@ -49,3 +49,21 @@ def test_hardness_equals_a_slow_reference():
     ]
     assert found.hardness == pytest.approx(expected, abs=1e-5)
     assert len(found.suspects) == sum(value < 0 for value in expected)
+
+
+def test_repeated_negatives_of_a_mapped_store_count_once(tmp_path):
+    rng = np.random.default_rng(1)
+    vectors = np.lib.format.open_memmap(tmp_path / "vectors.npy", "w+", np.float32, (30, 9))
+    vectors[:] = rng.normal(size=(30, 9))
+    tuples = np.array([[0, 3, 5, 6, 5, 6], [2, 1, 7, 7, 7, 7], [1, 0, 8, 9, 4, 2]])
+    found = diagnose(tuples, vectors, 20, np.arange(20), {})
+    triplets = [(0, 3, 5), (0, 3, 6), (2, 1, 7), (1, 0, 8), (1, 0, 9), (1, 0, 4), (1, 0, 2)]
+    exact = np.asarray(vectors, np.float64)
+    expected = [
+        np.linalg.norm(exact[20 + query] - exact[negative]) - np.linalg.norm(exact[20 + query] - exact[positive])
+        for query, positive, negative in triplets
+    ]
+    assert found.hardness == pytest.approx(expected, abs=1e-6)
+    nearer = sorted((value, triplet) for value, triplet in zip(expected, triplets, strict=True) if value < 0)
+    assert 0 < len(nearer) < 7
+    assert found.suspects.tolist() == [list(triplet) for _, triplet in nearer]

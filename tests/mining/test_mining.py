@@ -94,6 +94,17 @@ def test_random_negatives_are_uniform_over_the_allowed_ones():
     assert counts[2:] / 3000 == pytest.approx(np.full(10, 0.2), abs=0.03)
 
 
+def test_random_draws_as_from_a_list_of_the_allowed_ones():
+    truth, _, _, d = line_city([0, 1000, 2000], [0, 1, 30, 31, 999, 1000, 1030, 1976, 1990, 2000, 2040])
+    miner = Random(3, negatives=4)
+    plan = miner.plan(truth, np.random.default_rng(0))
+    chosen = miner.choose(truth, plan, vectors(np.random.default_rng(0), 3), None, np.random.default_rng(7))
+    rng = np.random.default_rng(7)
+    for entry, row in zip(plan.sampled, chosen, strict=True):
+        allowed = [place for place in range(len(d)) if abs(d[place, 0] - 1000 * entry) > 25]
+        assert row.tolist() == rng.choice(allowed, 4, replace=False).tolist()
+
+
 @pytest.mark.parametrize("name", MINERS)
 def test_too_few_negatives_are_repeated_and_counted(name):
     """Field fault B3: 12 database images, 9 of them within 25 m, 10 negatives asked for."""
@@ -164,3 +175,12 @@ def test_fill_up_keeps_full_rows():
 def test_impossible_numbers_are_refused(name):
     with pytest.raises(ValueError, match="must be at least 1"):
         MINERS[name](queries_per_epoch=0)
+
+
+def test_a_remembered_negative_that_is_drawn_again_is_taken_once():
+    truth, _, _, d = line_city([0, 5000], [0, *range(100, 110), 5000])
+    rng = np.random.default_rng(0)
+    queries, database, miner = vectors(rng, 2), vectors(rng, len(d)), Full(2, negatives=4)  # the pool is all there is
+    first, again = (mine(miner, truth, queries, database, seed)[1].tuples for seed in (0, 1))
+    assert sorted(first.tolist()) == sorted(again.tolist())
+    assert all(len(set(row.tolist())) == 4 for row in again[:, 2:])

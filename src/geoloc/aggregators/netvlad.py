@@ -53,7 +53,7 @@ class NetVLAD(nn.Module):
         return self._pool(features, weights if own is None else weights * own)
 
     def _pool(self, features: Features, weights: torch.Tensor | None) -> torch.Tensor:
-        x = features.map.flatten(2).transpose(1, 2)  # (B, P, C)
+        x = features.map.flatten(2).transpose(1, 2)  # (B, P, C); no copy where channels come last, as in geoloc's runs
         # Dividing by the length of x_p is folded into two small (B, P, .) factors, so no normalised copy is made.
         half = x.dtype in (torch.float16, torch.bfloat16)
         length = torch.linalg.vector_norm(x, dim=2, keepdim=True, dtype=torch.float32 if half else None)
@@ -62,7 +62,7 @@ class NetVLAD(nn.Module):
         if weights is not None:
             assignment = assignment * weights
         summed = (assignment * shrink).transpose(1, 2) @ x  # (B, K, C)
-        residuals = summed - assignment.sum(dim=1).unsqueeze(2) * self.centroids
+        residuals = torch.addcmul(summed, assignment.sum(dim=1).unsqueeze(2), self.centroids, value=-1)
         residuals = F.normalize(residuals, dim=2)
         return F.normalize(residuals.flatten(1), dim=1)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geoloc.mining.distances import squared_distances
+
 
 @dataclass(frozen=True)
 class Diagnostics:
@@ -50,15 +52,14 @@ def diagnose(
     numbers |= {key: float(counts.get(key, 0)) for key in ("without_negatives", "short_of_negatives")}
     if len(tuples) == 0 or not np.isin(tuples[:, 2:], described).all():
         return Diagnostics(numbers, np.empty(0), np.empty((0, 3), np.int64))
-    triplets, values = [], []
-    for query, positive, *negatives in tuples.tolist():  # one by one: descriptors may have 64k values
-        rows = list(dict.fromkeys(negatives))
-        near, *far = np.linalg.norm(
-            vectors[[positive, *rows]].astype(np.float64) - vectors[size + query].astype(np.float64), axis=1
-        )
-        triplets += [(query, positive, row) for row in rows]
-        values += [distance - near for distance in far]
-    hardness, rows_of = np.array(values), np.array(triplets, np.int64)
+    queries, images = np.broadcast_arrays(tuples[:, :1], tuples[:, 1:])
+    squares = squared_distances(vectors, size + queries.ravel(), vectors, images.ravel())
+    distance = np.sqrt(squares.astype(np.float64)).reshape(images.shape)
+    negatives = tuples[:, 2:]
+    again = np.tril(negatives[:, :, None] == negatives[:, None, :], -1).any(axis=2)
+    hardness = (distance[:, 1:] - distance[:, :1])[~again]
+    tuple_, place = np.nonzero(~again)
+    rows_of = np.column_stack([tuples[tuple_, :2], negatives[tuple_, place]])
     order = np.argsort(hardness, kind="stable")
     suspects = rows_of[order[hardness[order] < 0]]
     numbers["hardness_median"] = float(np.median(hardness))

@@ -10,7 +10,6 @@ import numpy as np
 from geoloc.mining.hardest import hardest_negatives
 from geoloc.mining.miner import Miner, Plan, draw_pool
 from geoloc.mining.truth import Truth
-from geoloc.places import from_lists
 
 
 class Full(Miner):
@@ -39,8 +38,11 @@ class Full(Miner):
         if len(self.remembered) != len(truth):
             self.remembered = np.full((len(truth), self.negatives), -1, np.int64)
         memory = self.remembered[plan.sampled]
-        own = [np.union1d(draw_pool(truth.database_size, self.pool, rng), row[row >= 0]) for row in memory]
+        drawn = [draw_pool(truth.database_size, self.pool, rng) for _ in memory]
+        own = np.sort(np.column_stack([np.stack(drawn), memory]), axis=1)
+        own[:, 1:][own[:, 1:] == own[:, :-1]] = -1  # a remembered one that is drawn again
         close = truth.close.select(plan.sampled)
-        chosen = hardest_negatives(queries, database, plan.pool, close, self.negatives, only=from_lists(own))
+        # The pool is the whole database, so that a row is its place there.
+        chosen = hardest_negatives(queries, database, plan.pool, close, self.negatives, only=own)
         self.remembered[plan.sampled] = chosen
         return chosen

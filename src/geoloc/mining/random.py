@@ -22,7 +22,9 @@ class Random(Miner):
         """See `Miner.choose`."""
         chosen = np.full((len(plan.sampled), self.negatives), -1, np.int64)
         for row, entry in enumerate(plan.sampled):
-            allowed = np.setdiff1d(np.arange(truth.database_size), truth.close.of(int(entry)), assume_unique=True)
-            drawn = rng.choice(allowed, min(self.negatives, len(allowed)), replace=False)
-            chosen[row, : len(drawn)] = drawn
+            close = truth.close.of(int(entry))
+            allowed = truth.database_size - len(close)
+            drawn = rng.choice(allowed, min(self.negatives, allowed), replace=False)
+            # Number i of the allowed rows is i, and 1 more for each close row before it; no list of them is made.
+            chosen[row, : len(drawn)] = drawn + np.searchsorted(close - np.arange(len(close)), drawn, side="right")
         return chosen
