@@ -32,6 +32,7 @@ def do(job: Job) -> None:
             fingerprints={domain.name: domain.fingerprint() for domain in domains},
             seconds={stage: round(value, 2) for stage, value in seconds.items()},
         )
+        ready.module.evaluation.close(keep=True)
         log.info("descriptors: %s; search them by task=search run=%s", job.folder / "descriptors", job.folder)
 
 
