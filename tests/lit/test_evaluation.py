@@ -39,6 +39,7 @@ def test_recalls_equal_a_slow_evaluation(tiny, tmp_path):
     assert trainer.callback_metrics["test/mini/R1"] == pytest.approx(result.scores.recalls[1])
     assert (result.scores.queries, result.scores.answerable, result.scores.database) == (6, 6, 12)
     assert result.predictions.ids.shape == (6, 5)
+    module.evaluation.close(keep=False)
     assert not (tmp_path / "descriptors").exists()
 
 
