@@ -124,7 +124,8 @@ def test_the_banner_of_a_run(mini_city, tmp_path, caplog):
     assert lines["val"] == lines["test"] == counts.format(25)
     assert not [text for text in caplog.messages if "6 queries (" in text and text != banner]  # said once
     assert lines["disk"].startswith("test: 18 descriptors x 1,024 values x 4 bytes = 0.1 MB, ")
-    assert f"at most {size(4 * (2 * 12 * 1024 + 1024 * 1024 + 1024 * 12))} to search mini (index=exact)" in lines["memory"]
+    searching = size(4 * (2 * 12 * 1024 + 1024 * 1024 + 1024 * 12))
+    assert f"at most {searching} to search mini (index=exact)" in lines["memory"]
     assert re.search(r"at least \d+\.\d MB for a training step of 16 images", lines["memory"])
     described = [text for text in caplog.messages if "mini: described 18 images in " in text]
     assert len(described) == 2  # validation and test

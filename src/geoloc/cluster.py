@@ -99,9 +99,9 @@ def described_rows(folder: Path) -> np.ndarray:
             path.unlink()
             continue
         described = path.stat().st_mtime_ns
-        for name in table["name"].to_pylist():
-            if os.stat(name).st_mtime_ns > described:
-                raise InputError(f"{name}: was written anew after it was described into {path}; name another OUT")
+        for photo in map(Path, table["name"].to_pylist()):
+            if photo.is_file() and photo.stat().st_mtime_ns > described:
+                raise InputError(f"{photo}: was written anew after it was described into {path}; name another OUT")
         found.append(table["row"].to_numpy())
     return np.unique(np.concatenate(found))
 

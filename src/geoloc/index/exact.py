@@ -14,7 +14,6 @@ from geoloc.index.ranking import SPARE, level, rank
 from geoloc.mapped import forget
 from geoloc.predictions import Predictions
 
-
 AT_ONCE = 2**27  # bytes of float32 database rows that are handled at once, at most
 QUERIES = 1024  # and queries
 
@@ -106,7 +105,7 @@ class Exact:
 
 
 def _nearest(x: torch.Tensor, queries: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(Q, min(count, B)) of the (B, D) rows nearest to the (Q, D) queries: squared L2 less the query's own, and rows."""
+    """(Q, min(count, B)) squared L2, less the query's own, and rows of those of (B, D) that are nearest to (Q, D)."""
     norms = torch.linalg.vector_norm(x, dim=1).square()  # the squares of all values would be a second block
     found = torch.addmm(norms, queries, x.T, alpha=-2).topk(min(count, len(x)), dim=1, largest=False)
     return found.values, found.indices

@@ -25,8 +25,9 @@ SEED = 0
 class FaissIvfpq(FaissIndex):
     """Inverted lists of product-quantised descriptors; the best candidates are measured on the descriptors themselves.
 
-    Memory: about N (bytes + 8) bytes, and 4 D + 1024 bytes a list; more while it is built, see `memory`. The descriptors
-    may stay in a memory-mapped file. A database with fewer than 256 rows, too few for a code of one byte, is searched exactly, and that is logged.
+    Memory: about N (bytes + 8) bytes, and 4 D + 1024 bytes a list for each byte; more while it is built, see `memory`.
+    The descriptors may stay in a memory-mapped file. A database with fewer than 256 rows, too few for a code of one
+    byte, is searched exactly, and that is logged.
 
     Args:
         lists: Into which the database is clustered. None: about 4 sqrt(N). Never more than N / 39.

@@ -1,4 +1,4 @@
-"""What a killed test has left: of which images its descriptors are, made how, and which photos are still to be described."""
+"""What a killed test has left: what its descriptors are of, and which photos are still to be described."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def stamp_of(
 def left_of(domain: Domain, path: Path, stamp: Mapping[str, Any], crops: int, processes: int) -> np.ndarray:
     """(n,) int64 photos of a domain, database first, that are still to be described.
 
-    The first ones of each process always are: by them the describer chooses its precision, so it chooses again as it did
-    before it was killed.
+    The first ones of each process always are: by them the describer chooses its precision, so it chooses again as it
+    did before it was killed.
 
     Args:
         domain: Whose photos they are.

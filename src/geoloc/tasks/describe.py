@@ -39,7 +39,7 @@ def do(job: Job) -> None:
 def _refuse_idle(job: Job) -> None:
     """Refuse what is of the search, or against the purpose of the task."""
     typed = {key.split(".")[0] for key in job.typed}
-    idle = sorted(typed & {"index", "report_queries", "saved_predictions", "slices"}) + ["postprocess"] * bool(build.steps(job))
+    idle = sorted(typed & {"index", "report_queries", "saved_predictions"}) + ["postprocess"] * bool(build.steps(job))
     if idle:
         raise InputError(f"{idle[0]}: has no effect on task=describe, which searches nothing; give it to task=search")
     if not job.cfg["keep_descriptors"]:
