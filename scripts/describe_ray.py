@@ -111,8 +111,8 @@ def main() -> None:
     parser.add_argument("net", type=Path, metavar="RUN", help="a run's folder, or a .ckpt of geoloc")
     parser.add_argument("images", type=Path, metavar="IMAGES", help="a data set's folder, a .csv or a .parquet")
     parser.add_argument("out", type=Path, metavar="OUT", help="a folder for the descriptors")
-    parser.add_argument("--split", default="test", choices=["train", "val", "test"])
-    parser.add_argument("--queries", default="queries", help="name of the folder of queries")
+    parser.add_argument("--split", choices=["train", "val", "test"], help="of a folder or a .csv; default: test")
+    parser.add_argument("--queries", help="name of a data set's folder of queries; default: queries")
     parser.add_argument("--actors", type=int, default=1, help="copies of the network, such as one a GPU")
     parser.add_argument("--gpus", type=float, default=0, help="GPUs of an actor; 0: CPUs")
     parser.add_argument("--batch", type=int, default=16, help="images described at once")
@@ -124,6 +124,9 @@ def main() -> None:
     given = parser.parse_args()
     if min(given.actors, given.batch, given.rows_per_file) < 1 or given.gpus < 0:
         parser.error("--actors, --batch and --rows-per-file must be at least 1, and --gpus at least 0")
+    for key, suffixes in (("split", [".parquet"]), ("queries", [".parquet", ".csv"])):
+        if getattr(given, key) is not None and given.images.suffix in suffixes:
+            parser.error(f"--{key}: has no effect on {given.images}")
     if given.gather and given.images.suffix == ".parquet":
         parser.error("--gather: a column of paths says nothing of positions; name a data set's folder or a .csv")
     plan = Plan(
@@ -138,7 +141,7 @@ def main() -> None:
 def run(given: argparse.Namespace, plan: Plan) -> None:
     """Describe what is left, and gather if that is wanted."""
     net = network(given.net)
-    paths, domain = images(given.images, given.split, given.queries)
+    paths, domain = images(given.images, given.split or "test", given.queries or "queries")
     stamp = {
         "model": net.digest(),
         "image_size": list(net.image_size),

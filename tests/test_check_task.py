@@ -206,6 +206,12 @@ def test_what_the_report_holds_is_refused_where_there_is_no_report(city, tmp_pat
         work(tmp_path / "run", *QUIET, "task=check", f"data.path={city}", "report_queries=500")
 
 
+@pytest.mark.parametrize("key", ["extraction=exact", "descriptor_dtype=float16", "infer_batch_size=4", "decode=full"])
+def test_how_images_are_described_is_refused_where_none_is(city, tmp_path, key):
+    with pytest.raises(InputError, match=f"^{key.split('=')[0]}: has no effect on task=check"):
+        work(tmp_path / "run", *QUIET, "task=check", f"data.path={city}", key)
+
+
 def test_problems_come_out_together(city, tmp_path):
     """One error for all domains of all stages."""
     for path in (city / "images" / "val" / "queries").iterdir():

@@ -1,6 +1,7 @@
 """scripts/describe_ray.py on this machine with two actors; some seconds a call go by before Ray has started."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch
 from in_process import work
 from mini import write_mini_city
 
-from geoloc.cluster import Plan, started
+from geoloc.cluster import Plan, described_rows, started
 from geoloc.data.images import read_image, resize, to_tensor
 from geoloc.errors import InputError
 from geoloc.net import DescriptorNet
@@ -99,6 +100,21 @@ def test_an_image_that_cannot_be_read_is_told_in_one_line(net, city, tmp_path):
     assert line.endswith("cannot be read as an image (not an image, or a damaged one); replace or remove it")
 
 
+def test_a_photo_that_was_written_anew_is_not_mixed_with_the_others(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    photos = [tmp_path / name for name in ("a.jpg", "b.jpg")]
+    for photo in photos:
+        photo.write_bytes(b"1")
+    file = tmp_path / "0.parquet"
+    pq.write_table(pa.table({"row": [4, 2], "name": [str(photo) for photo in photos]}), file)
+    assert described_rows(tmp_path).tolist() == [2, 4]
+    photos[1].write_bytes(b"2")
+    os.utime(photos[1], ns=(0, file.stat().st_mtime_ns + 1))
+    with pytest.raises(InputError, match=r"b\.jpg: was written anew after it was described into .*name another OUT"):
+        described_rows(tmp_path)
+
+
 def test_what_cannot_work_is_refused_before_ray_starts(net, city, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
     import describe_ray
@@ -113,6 +129,8 @@ def test_what_cannot_work_is_refused_before_ray_starts(net, city, tmp_path, monk
         ((net, tmp_path / "no.parquet", tmp_path / "a"), f"{tmp_path}/no.parquet: no such file"),
         ((net, city, tmp_path / "out"), "holds descriptors of another model (another, not "),
         ((net, tmp_path / "no.parquet", tmp_path / "a", "--gather"), "--gather: a column of paths says nothing"),
+        ((net, tmp_path / "no.parquet", tmp_path / "a", "--split", "val"), "--split: has no effect on "),
+        ((net, tmp_path / "no.csv", tmp_path / "a", "--queries", "night"), "--queries: has no effect on "),
         ((net, city, tmp_path / "a", "--actors", "0"), "--actors, --batch and --rows-per-file must be at least 1"),
     ):
         monkeypatch.setattr(sys, "argv", ["describe_ray.py", *map(str, arguments)])

@@ -85,6 +85,17 @@ def test_runs_that_cannot_be_resumed(interrupted, tmp_path):
         resumed_arguments([f"resume={interrupted}"])
 
 
+def test_a_test_that_was_killed_before_it_told_of_itself_is_resumed(interrupted):
+    (interrupted / "checkpoints" / "last.ckpt").unlink()
+    (interrupted / "results.json").unlink()
+    for task in ("test", "describe"):
+        (interrupted / ".hydra" / "config.yaml").write_text(f"task: {task}\n")
+        assert resumed_arguments([f"resume={interrupted}"])[:2] == ["optimizer=adamw", "aug=night"]
+    (interrupted / ".hydra" / "config.yaml").write_text("task: train\n")
+    with pytest.raises(InputError, match="interrupted before the end of its first epoch"):
+        resumed_arguments([f"resume={interrupted}"])
+
+
 def test_two_processes_cannot_share_a_folder(interrupted):
     held = lock_run(interrupted)
     with pytest.raises(InputError, match="a run is still going on there"):

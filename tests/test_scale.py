@@ -31,8 +31,12 @@ def test_what_a_database_takes_worked_out_by_hand():
     assert needs(30_000_000, 8448).float16 == 506_880_000_000
     assert need.faiss_hnsw == 30_000_000 * (512 * 4 + 32 * 2 * 4)
     lists = 21_909  # 4 sqrt(30 M)
-    assert need.faiss_ivfpq == 30_000_000 * 72 + 2048 * (lists + 256 + 39 * lists)
-    assert need.exact == 4 * (8192 * 512 + 1024 * 512 + 1024 * 8192)
+    # Codes and centres; the table of 64 x 256 distances a list; the sample, and twice 65,536 rows of it for the codes.
+    table, sample = 4 * lists * 64 * 256, 39 * lists + 2 * 65_536
+    assert need.faiss_ivfpq == 30_000_000 * 72 + 2048 * (lists + 256) + table + 2048 * sample
+    assert need.exact == 4 * (2 * 8192 * 512 + 1024 * 512 + 1024 * 8192)
+    # Of long descriptors a block has 128 MB: 2,048 rows of 16,384 values.
+    assert needs(30_000_000, 16_384).exact == 4 * (2 * 2048 * 16_384 + 1024 * 16_384 + 1024 * 2048)
     assert hours(3_600_000, 100) == 10
 
 

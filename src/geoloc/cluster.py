@@ -83,16 +83,26 @@ def decode(batch: dict[str, np.ndarray], size: tuple[int, int]) -> dict[str, np.
 
 
 def described_rows(folder: Path) -> np.ndarray:
-    """(n,) int64, the rows that lie in the Parquet files of a folder; files that a killed call has left are deleted."""
+    """(n,) int64, the rows that lie in the Parquet files of a folder; files that a killed call has left are deleted.
+
+    Raises:
+        InputError: A photo was written anew after it was described.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     found = [np.empty(0, np.int64)]
     for path in sorted(folder.glob("*.parquet")):
         try:
-            found.append(pq.read_table(path, columns=["row"])["row"].to_numpy())
+            table = pq.read_table(path, columns=["row", "name"])
         except pa.ArrowInvalid:  # its end was never written
             path.unlink()
+            continue
+        described = path.stat().st_mtime_ns
+        for photo in map(Path, table["name"].to_pylist()):
+            if photo.is_file() and photo.stat().st_mtime_ns > described:
+                raise InputError(f"{photo}: was written anew after it was described into {path}; name another OUT")
+        found.append(table["row"].to_numpy())
     return np.unique(np.concatenate(found))
 
 

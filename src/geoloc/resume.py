@@ -74,11 +74,15 @@ def _given_before(folder: Path, resumed: int) -> list[str]:
 def _check_folder(folder: Path) -> None:
     if not (folder / ".hydra" / "overrides.yaml").is_file():
         raise InputError(f"resume={folder}: not the folder of a run (it has no .hydra/overrides.yaml)")
-    results = read_json(folder / "results.json")
-    if results.get("task") not in DESCRIBING and not (folder / "checkpoints" / "last.ckpt").is_file():
+    if not (folder / "checkpoints" / "last.ckpt").is_file() and _task(folder) not in DESCRIBING:
         raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
-    if results.get("status") == "finished":
+    if read_json(folder / "results.json").get("status") == "finished":
         raise InputError(f"resume={folder}: that run has finished; start a new one from checkpoint={folder}")
+
+
+def _task(folder: Path) -> str | None:
+    """The task of a run, of which results.json may not tell yet."""
+    return OmegaConf.select(OmegaConf.load(folder / ".hydra" / "config.yaml"), "task")
 
 
 def lock_run(folder: Path) -> FileLock | None:

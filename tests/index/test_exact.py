@@ -86,3 +86,29 @@ def test_nothing_is_said_of_descriptors_in_a_file(tmp_path):
         torch.set_warn_always(False)
     copied = Exact(block=16).search(np.array(vectors[:30]), np.array(vectors[30:]), 5)
     assert (found.ids.tolist(), found.distances.tolist()) == (copied.ids.tolist(), copied.distances.tolist())
+
+
+class Counting(Exact):
+    """Counts the rows that are read."""
+
+    def _block(self, database, start):
+        block = super()._block(database, start)
+        self.read = getattr(self, "read", 0) + len(block)
+        return block
+
+
+def test_the_database_is_read_once(vectors):
+    """Where no query has ties at its border nothing is measured one by one."""
+    index = Counting(1000)
+    index.search(*vectors, 20)
+    assert index.read == 3000
+
+
+def test_blocks_of_long_descriptors_have_fewer_rows(monkeypatch):
+    monkeypatch.setattr("geoloc.index.exact.AT_ONCE", 4 * 16 * 10)
+    rng = np.random.default_rng(0)
+    database, queries = rng.normal(size=(95, 16)).astype(np.float32), rng.normal(size=(4, 16)).astype(np.float32)
+    index = Counting()
+    assert index.memory(95, 16) == 4 * (2 * 10 * 16 + 1024 * 16 + 1024 * 10)
+    assert np.array_equal(index.search(database, queries, 5).ids, slow(database, queries, 5)[0])
+    assert index._block(database, 0).shape == (10, 16)

@@ -39,6 +39,7 @@ def test_recalls_equal_a_slow_evaluation(tiny, tmp_path):
     assert trainer.callback_metrics["test/mini/R1"] == pytest.approx(result.scores.recalls[1])
     assert (result.scores.queries, result.scores.answerable, result.scores.database) == (6, 6, 12)
     assert result.predictions.ids.shape == (6, 5)
+    module.evaluation.close(keep=False)
     assert not (tmp_path / "descriptors").exists()
 
 
@@ -89,6 +90,7 @@ def test_descriptors_are_kept_if_asked_for(mini_city, tmp_path):
     data = tiny_data(mini_city)
     module = tiny_module(net, tmp_path, keep_descriptors=True)
     tiny_trainer(tmp_path, []).test(module, datamodule=data, verbose=False)
+    module.evaluation.close(keep=True)
     assert [path.name for path in (tmp_path / "descriptors").iterdir()] == ["mini.npy"]
     kept = np.load(tmp_path / "descriptors" / "mini.npy")
     assert np.linalg.norm(kept, axis=1) == pytest.approx(np.ones(18), abs=1e-5)

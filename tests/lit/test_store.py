@@ -50,6 +50,18 @@ def test_a_store_that_was_not_made_to_its_end_is_none(tmp_path):
     assert DescriptorStore.written_rows(path, STAMP) is None
 
 
+@pytest.mark.parametrize("name", ["city.npy", "city.written.npy"])
+def test_a_store_that_was_cut_off_is_none(tmp_path, name):
+    """As by a copy that was broken off. Opened for writing, the rows that are missing would be zeros, and flagged."""
+    path = tmp_path / "city.npy"
+    DescriptorStore.shared(One(), path, 3, 2, stamp=STAMP).write(torch.tensor([0, 1, 2]), torch.ones(3, 2))
+    content = (tmp_path / name).read_bytes()
+    for size in (len(content) - 1, 10, 0):
+        (tmp_path / name).write_bytes(content[:size])
+        assert DescriptorStore.written_rows(path, STAMP) is None
+    assert not DescriptorStore.shared(One(), path, 3, 2, stamp=STAMP).written.any()
+
+
 def test_float16_keeps_eleven_bits(tmp_path):
     store = DescriptorStore.shared(One(), tmp_path / "city.npy", 1, 3, "float16")
     store.write(torch.tensor([0]), torch.tensor([[1 + 2**-11, 1 + 2**-10, 1 / 3]]))

@@ -114,6 +114,11 @@ class Domain:
             digest.update(repr((side.names.tolist(), side.xy.tolist(), sizes)).encode())
         return digest.hexdigest()
 
+    def written(self) -> str:
+        """Changes when a photo is written anew, which may leave its size as it was."""
+        times = [path.stat().st_mtime_ns for path in self.paths()]
+        return hashlib.blake2b(repr(times).encode(), digest_size=16).hexdigest()
+
     def extent_km(self) -> tuple[float, float]:
         """Width (eastward) and height (northward) of all positions, in km; of several zones, as seen from above."""
         xy = np.concatenate([self.database.xy, self.queries.xy])

@@ -14,12 +14,15 @@ from geoloc.index.ranking import SPARE, level, rank
 from geoloc.mapped import forget
 from geoloc.predictions import Predictions
 
+AT_ONCE = 2**27  # bytes of float32 database rows that are handled at once, at most
+QUERIES = 1024  # and queries
+
 
 class Exact:
     """L2 search over all database descriptors.
 
     Args:
-        block: Database rows handled at once.
+        block: Database rows handled at once, at most: of long descriptors so many as make 128 MB.
     """
 
     name: ClassVar[str] = "exact"
@@ -40,9 +43,12 @@ class Exact:
         return self.fit(database)
 
     def memory(self, size: int, dim: int) -> int:
-        """Bytes that searching N descriptors of D values takes: a block of them, 1024 queries, and their distances."""
-        block = min(self.block, size)
-        return 4 * (block * dim + 1024 * dim + 1024 * block)
+        """Bytes that searching N descriptors of D values takes.
+
+        A block of them as they are read and once more in float32, 1024 queries, and their distances.
+        """
+        block = min(self._rows(dim), size)
+        return 4 * (2 * block * dim + QUERIES * dim + QUERIES * block)
 
     def search(self, database: np.ndarray, queries: np.ndarray, k: int) -> Predictions:
         """The min(k, N) nearest database rows of each query; ties in order of the database.
@@ -55,8 +61,8 @@ class Exact:
         k = min(k, len(database))
         ids = np.empty((len(queries), k), np.int64)
         distances = np.empty((len(queries), k), np.float32)
-        for start in range(0, len(queries), 1024):
-            rows = slice(start, start + 1024)
+        for start in range(0, len(queries), QUERIES):
+            rows = slice(start, start + QUERIES)
             # Copied, since torch warns of memory that is read-only, as that of a run's descriptors is.
             ids[rows], distances[rows] = self._search(database, np.array(queries[rows], np.float32), k)
         return Predictions(ids, distances, len(database))
@@ -66,34 +72,43 @@ class Exact:
         best = torch.empty((len(queries), 0))
         best_ids = torch.empty((len(queries), 0), dtype=torch.int64)
         q = torch.from_numpy(queries)
-        for start in range(0, len(database), self.block):
-            x = self._block(database, start)
-            distance = torch.addmm(x.square().sum(dim=1), q, x.T, alpha=-2)  # squared L2 less the query's own norm
-            near, rows = distance.topk(min(wanted, len(x)), dim=1, largest=False)
+        for start in range(0, len(database), self._rows(database.shape[1])):
+            near, rows = _nearest(self._block(database, start), q, wanted)
             best, order = torch.cat([best, near], dim=1).sort(dim=1)
             best_ids = torch.cat([best_ids, rows + start], dim=1).gather(1, order)[:, :wanted]
             best = best[:, :wanted]
             forget(database)
         if wanted < len(database):
-            for few in torch.from_numpy(level(best.numpy(), k, queries)).split(64):
+            unsure = level(best.numpy(), k, queries)
+            for start in range(0, len(unsure), 64):
+                few = torch.from_numpy(unsure[start : start + 64])
                 best_ids[few] = self._one_by_one(database, q[few])[:, :wanted]
         return rank(database, queries, best_ids.numpy(), k)
 
+    def _rows(self, dim: int) -> int:
+        """Rows of a block of descriptors of D values."""
+        return min(self.block, max(1, AT_ONCE // (4 * max(dim, 1))))
+
     def _block(self, database: np.ndarray, start: int) -> torch.Tensor:
         """(B, D) float32 rows; a copy only where the type asks for one, or torch would warn of read-only memory."""
-        rows = np.asarray(database[start : start + self.block])
+        rows = np.asarray(database[start : start + self._rows(database.shape[1])])
         return torch.from_numpy(rows if rows.flags.writeable else rows.copy()).float()  # in torch, on all cores
 
     def _one_by_one(self, database: np.ndarray, queries: torch.Tensor) -> torch.Tensor:
         """(Q, N) all rows by distance, equal ones in order of the database, each pair measured for itself."""
-        distance = torch.cat(
-            [
-                torch.cdist(queries, self._block(database, start), compute_mode="donot_use_mm_for_euclid_dist")
-                for start in range(0, len(database), self.block)
-            ],
-            dim=1,
-        )
-        return distance.argsort(dim=1, stable=True)
+        distances = []
+        for start in range(0, len(database), self._rows(database.shape[1])):
+            block = self._block(database, start)
+            distances.append(torch.cdist(queries, block, compute_mode="donot_use_mm_for_euclid_dist"))
+            forget(database)
+        return torch.cat(distances, dim=1).argsort(dim=1, stable=True)
+
+
+def _nearest(x: torch.Tensor, queries: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(Q, min(count, B)) squared L2, less the query's own, and rows of those of (B, D) that are nearest to (Q, D)."""
+    norms = torch.linalg.vector_norm(x, dim=1).square()  # the squares of all values would be a second block
+    found = torch.addmm(norms, queries, x.T, alpha=-2).topk(min(count, len(x)), dim=1, largest=False)
+    return found.values, found.indices
 
 
 @dataclass(frozen=True)

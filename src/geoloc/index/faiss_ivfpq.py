@@ -11,21 +11,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from geoloc.index.faiss_index import FaissIndex, add_all
+from geoloc.index.faiss_index import BLOCK, FaissIndex, add_all
 from geoloc.index.ranking import SPARE
 
 log = logging.getLogger(__name__)
 
 CODES = 256  # values of one byte of a code
 POINTS = 39  # train descriptors for a cluster; fewer make poor clusters
+LARGEST_TABLE = 2**31  # bytes; faiss computes distances instead of keeping a larger one
 SEED = 0
 
 
 class FaissIvfpq(FaissIndex):
     """Inverted lists of product-quantised descriptors; the best candidates are measured on the descriptors themselves.
 
-    Memory: about N (bytes + 8) bytes, and 4 D bytes a list; the descriptors may stay in a memory-mapped file. A
-    database with fewer than 256 rows, too few for a code of one byte, is searched exactly, and that is logged.
+    Memory: about N (bytes + 8) bytes, and 4 D + 1024 bytes a list for each byte; more while it is built, see `memory`.
+    The descriptors may stay in a memory-mapped file. A database with fewer than 256 rows, too few for a code of one
+    byte, is searched exactly, and that is logged.
 
     Args:
         lists: Into which the database is clustered. None: about 4 sqrt(N). Never more than N / 39.
@@ -56,10 +58,19 @@ class FaissIvfpq(FaissIndex):
         return max(self.rerank, k + SPARE)
 
     def memory(self, size: int, dim: int) -> int:
-        """Codes with the number of each row, centres of the lists and of the codes, and the sample they are of."""
+        """What searching keeps, and beside it what building needs at its peak.
+
+        Kept: codes with the number of each row, centres of lists and codes, and a table of distances between these,
+        which faiss leaves out above 2 GiB. At the peak: the sample that lists are learned from and what is left of it
+        for the codes, or a block of rows that is added and what is left of that.
+        """
         lists = max(1, min(self.lists or round(4 * math.sqrt(size)), size // POINTS))
         sample = min(size, POINTS * max(lists, CODES))
-        return size * (self.bytes + 8) + 4 * dim * (lists + CODES + sample)
+        learned = min(sample, CODES * CODES)  # of a larger sample faiss copies so many rows for the codes
+        most = max(sample + learned * (2 if sample > learned else 1), 2 * min(size, BLOCK))
+        table = 4 * lists * self.bytes * CODES
+        kept = size * (self.bytes + 8) + 4 * dim * (lists + CODES) + (table if table <= LARGEST_TABLE else 0)
+        return kept + 4 * dim * most
 
     def build(self, database: np.ndarray) -> Any:
         """Lists and codes of (N, D) float descriptors, learned from a random sample of them."""

@@ -43,7 +43,7 @@ def connect(uri: str, only_check: bool = False) -> Any:
             import milvus_lite  # noqa: F401
     except ImportError as error:
         missing = "milvus-lite" if error.name == "milvus_lite" else "pymilvus"
-        raise InputError(f"index=milvus: needs {missing}; pip install 'geoloc[scale]', or index=faiss_ivfpq") from None
+        raise InputError(f"index=milvus: needs {missing}; pip install 'geoloc[milvus]', or index=faiss_ivfpq") from None
     if only_check:
         return None
     if is_file(uri):

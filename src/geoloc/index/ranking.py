@@ -35,7 +35,7 @@ def rank(database: np.ndarray, queries: np.ndarray, candidates: np.ndarray, k: i
         measured = np.sqrt(np.square(vectors, out=vectors).sum(axis=1))
         order = np.argsort(measured, kind="stable")[:k]
         ids[row], distances[row] = rows[order], measured[order]
-        if row % 64 == 63:
+        if row % 4 == 3 or row == len(queries) - 1:  # the system maps up to 2 MB around each row that is read
             forget(database)
     return ids, distances
 

@@ -21,6 +21,7 @@ from geoloc.index.fitting import release
 from geoloc.index.index import Index
 from geoloc.lit.brightness import with_conditions
 from geoloc.lit.gather import gathered
+from geoloc.lit.leftover import left_of, stamp_of
 from geoloc.lit.metrics import RecallAtN
 from geoloc.lit.pace import tell
 from geoloc.lit.protocol import protocol_of
@@ -126,27 +127,15 @@ class Evaluation:
         check_view(self.view)
         self.protocol = protocol_of(data.image_size, self.view, multiscale, data.decode)
         domains = [] if stage == "val" else data.domains["val" if stage == "tune" else stage]
-        self.stamps = {domain.name: self._stamp(domain) for domain in domains}
-        data.left = {domain.name: self._left(domain) for domain in domains}
-
-    def _left(self, domain: Domain) -> np.ndarray:
-        """(n,) int64 photos of a domain, database first, that are still to be described; the last one always is."""
-        size, photos = len(domain.database), np.arange(len(domain))
-        written = DescriptorStore.written_rows(self._path(domain), self.stamps[domain.name])
-        if written is None:
-            return photos
-        done = np.concatenate([written[:size], written[size:].reshape(-1, self.view.count).all(axis=1)])
-        done[-1] = False  # Lightning skips a stage that has nothing to load
-        log.info("%s: %d of %d photos are described already", domain.name, done.sum(), len(done))
-        return photos[~done]
+        asked = {**self.extraction, "dtype": self.dtype, **self.protocol}
+        self.stamps = {each.name: stamp_of(each, domains[0], self.model, self.trainer, asked) for each in domains}
+        data.left = {
+            each.name: left_of(each, self._path(each), self.stamps[each.name], self.view.count, self.trainer.world_size)
+            for each in domains
+        }
 
     def _path(self, domain: Domain) -> Path:
         return self.folder / f"{domain.name}.npy"
-
-    def _stamp(self, domain: Domain) -> dict[str, Any]:
-        """What the rows of a domain's store are descriptors of."""
-        asked = self.extraction | {"dtype": self.dtype}
-        return {"model": self.model, "domain": domain.fingerprint(), **asked, **self.protocol}
 
     def start(self) -> None:
         """Open a store for each domain, with a row for each database image and each crop of a query."""
@@ -171,10 +160,10 @@ class Evaluation:
             self.clock = now
 
     def finish(self, keep: bool, extraction: dict[str, Any], judged: bool = True) -> list[Result]:
-        """Search and score every open domain; the same on all processes.
+        """Search and score every open domain; the same on all processes. `close` ends it.
 
         Args:
-            keep: Leave the descriptors on disk.
+            keep: Leave the descriptors on disk in the end.
             extraction: Plain values that say how images were described.
             judged: False: nothing is searched, and there is no result.
         """
@@ -188,11 +177,18 @@ class Evaluation:
         if self.stage == "tune":
             self.tuned = tune(self.steps, [self._case(*pair) for pair in zip(self.open, results, strict=True)])
         self.trainer.strategy.barrier("geoloc scored")
+        return results
+
+    def close(self, keep: bool) -> None:
+        """Let go of the descriptors; of a test only when its results are written, or a kill before would lose them.
+
+        Args:
+            keep: Leave them on disk.
+        """
         if self.trainer.is_global_zero:
             for item in self.open:
                 item.store.finish() if keep else item.store.remove()
         self.open = []
-        return results
 
     def _judge(self, item: _Open, keep: bool) -> Result:
         domain, queries = item.domain, len(item.domain.queries)

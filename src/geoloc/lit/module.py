@@ -156,17 +156,22 @@ class PlaceModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the recalls of every validation domain, and the mean that chooses the best checkpoint."""
         results = self._finish("val", keep=False)
+        self.evaluation.close(False)
         if results:
             n = int(self.monitor[1:])
             mean = float(np.mean([result.scores.recalls[n] for result in results]))
             self.log(f"val/{self.monitor}_mean", mean, prog_bar=True)
 
     def on_test_epoch_end(self) -> None:
-        """Log the recalls of every test domain; `results` then holds all that is known of them."""
+        """Log the recalls of every test domain; `results` then holds all that is known of them.
+
+        Their descriptors stay until `evaluation.close`.
+        """
         if self.evaluation.stage == "tune":
             self.tuned_on = {
                 result.domain.name: result for result in self.evaluation.finish(False, self.describer.facts())
             }
+            self.evaluation.close(False)
         else:
             self.results = {result.domain.name: result for result in self._finish("test", self.keep_descriptors)}
 

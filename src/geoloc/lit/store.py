@@ -109,11 +109,14 @@ class DescriptorStore:
 
     @staticmethod
     def written_rows(path: Path, stamp: Mapping[str, Any]) -> np.ndarray | None:
-        """(N,) bool, which rows a killed run has written; None if it has left no store of this stamp."""
-        flags, found = path.with_suffix(".written.npy"), read_json(path.with_suffix(".stamp.json"))
-        if not (path.is_file() and flags.is_file() and found == json.loads(json.dumps(stamp))):
+        """(N,) bool, which rows a killed run has written; None if it has left no whole store of this stamp."""
+        if read_json(path.with_suffix(".stamp.json")) != json.loads(json.dumps(stamp)):
             return None
-        return np.load(flags)
+        try:
+            vectors, flags = np.load(path, mmap_mode="r"), np.load(path.with_suffix(".written.npy"))
+        except (OSError, ValueError, EOFError):  # gone, or cut off: "r+" would fill it up with zeros
+            return None
+        return flags if len(flags) == len(vectors) else None
 
     def write(self, rows: torch.Tensor, descriptors: torch.Tensor) -> None:
         """Write (B, D) descriptors into the rows given by (B,) int64."""

@@ -105,7 +105,8 @@ def memory_lines(job: Job, net: DescriptorNet, data: PlaceDataModule) -> tuple[L
     if memory is not None:
         told.append(f"{size(memory)} are free")
     lines.append(("memory", ", ".join(told)))
-    return lines, shortages(job.folder, needed, disk, searching, memory)
+    there = sum(path.stat().st_size for path in (job.folder / "descriptors").glob("*"))  # of a killed run
+    return lines, shortages(job.folder, needed, disk + there, searching, memory)
 
 
 def training(net: DescriptorNet, images: int) -> list[str]:

@@ -34,6 +34,11 @@ from geoloc.textfiles import write_whole
 log = logging.getLogger(__name__)
 QUERIES, DRAWS = 8, 5
 ROLES = ("query", "positive", "negative")
+# Of describing and searching; an experiment that is going to be trained may set them.
+IDLE = {
+    *("attention", "decode", "descriptor_dtype", "extraction", "index", "infer_batch_size", "keep_descriptors"),
+    *("postprocess", "report_queries", "saved_predictions"),
+}
 # What names the domains of a stage, so that a check of these alone does not render the demo city.
 NAMES = {
     "train": {"data"},
@@ -49,8 +54,9 @@ def do(job: Job) -> None:
         CheckFailedError: Something would spoil results; check.html and the log say what.
         InputError: No domain can be read, or what is typed does nothing.
     """
-    if "report_queries" in job.typed:
-        raise InputError("report_queries: has no effect on task=check, which judges nothing; leave it out")
+    idle = sorted(IDLE & {key.split(".")[0] for key in job.typed - job.pinned.keys()})
+    if idle:
+        raise InputError(*(f"{key}: has no effect on task=check, which judges nothing; leave it out" for key in idle))
     stages, findings = _stages(job)
     domains, problems = gather(job, stages)
     if not any(domains.values()):

@@ -32,13 +32,14 @@ def do(job: Job) -> None:
             fingerprints={domain.name: domain.fingerprint() for domain in domains},
             seconds={stage: round(value, 2) for stage, value in seconds.items()},
         )
+        ready.module.evaluation.close(keep=True)
         log.info("descriptors: %s; search them by task=search run=%s", job.folder / "descriptors", job.folder)
 
 
 def _refuse_idle(job: Job) -> None:
     """Refuse what is of the search, or against the purpose of the task."""
     typed = {key.split(".")[0] for key in job.typed}
-    idle = sorted(typed & {"index", "report_queries"}) + ["postprocess"] * bool(build.steps(job))
+    idle = sorted(typed & {"index", "report_queries", "saved_predictions"}) + ["postprocess"] * bool(build.steps(job))
     if idle:
         raise InputError(f"{idle[0]}: has no effect on task=describe, which searches nothing; give it to task=search")
     if not job.cfg["keep_descriptors"]:

@@ -59,6 +59,7 @@ def judge(
     if not trainer.is_global_zero:
         return 0.0
     write_results(job, facts, module.results, seconds, module.tuned_on, module.evaluation.tuned)
+    module.evaluation.close(module.keep_descriptors)
     if module.results:
         print_table(module.results)
         if job.cfg["attention"]:
