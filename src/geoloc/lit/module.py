@@ -20,6 +20,7 @@ from geoloc.lit.names import metric_parts
 from geoloc.multiscale.scaling import MultiScale, at_scales
 from geoloc.net import DescriptorNet
 from geoloc.result import Result
+from geoloc.stages import Stopwatch
 
 
 class PlaceModule(pl.LightningModule):
@@ -36,6 +37,7 @@ class PlaceModule(pl.LightningModule):
         lr_factors: Part of the network -> times the optimizer's learning rate.
         multiscale: How test images are described at several scales; None: at one.
         describer: How images are described while nothing is learned from them; None: by the network as it is.
+        watch: Sums where the time goes; None: one of its own.
 
     Attributes:
         judged: Whether a test searches and scores, or only describes.
@@ -55,6 +57,7 @@ class PlaceModule(pl.LightningModule):
         lr_factors: Mapping[str, float] | None = None,
         multiscale: MultiScale | None = None,
         describer: Describer | None = None,
+        watch: Stopwatch | None = None,
     ) -> None:
         super().__init__()
         # Convolutions are faster with the channels of a pixel side by side: EfficientNet trains 1.4 times as fast.
@@ -68,6 +71,7 @@ class PlaceModule(pl.LightningModule):
         self.lr_factors = dict(lr_factors or {})
         self.multiscale = multiscale
         self.describer = describer or Describer("exact")
+        self.watch = watch or Stopwatch()
         self.judged = True
         self.results: dict[str, Result] = {}
         self.tuned_on: dict[str, Result] = {}
@@ -143,7 +147,9 @@ class PlaceModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the recalls of every validation domain, and the mean that chooses the best checkpoint."""
+        self.watch.book("validation/describing")
         results = self._finish("val", keep=False)
+        self.watch.book("validation/searching")
         if results:
             n = int(self.monitor[1:])
             mean = float(np.mean([result.scores.recalls[n] for result in results]))
@@ -151,12 +157,14 @@ class PlaceModule(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the recalls of every test domain; `results` then holds all that is known of them."""
+        self.watch.book("test/describing")
         if self.evaluation.stage == "tune":
             self.tuned_on = {
                 result.domain.name: result for result in self.evaluation.finish(False, self.describer.facts())
             }
         else:
             self.results = {result.domain.name: result for result in self._finish("test", self.keep_descriptors)}
+        self.watch.book("test/searching")
 
     def _finish(self, stage: str, keep: bool) -> list[Result]:
         results = self.evaluation.finish(keep, self.describer.facts(), self.judged or stage == "val")

@@ -148,6 +148,7 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
         lr_factors=cfg["lr_factors"],
         multiscale=job.make(cfg["multiscale"]),
         describer=Describer(cfg["extraction"]),
+        watch=job.watch,
     )
 
 
