@@ -24,6 +24,9 @@ def folded(backbone: nn.Module) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             copy = fuse(copy)
+            # A graph that knows its module keeps it until garbage is collected: many copies of a backbone would wait
+            # for that, on a GPU too, since there is a new one after each epoch.
+            copy.graph.owning_module = None
     except Exception:  # a forward with branches on values, and whatever else a foreign backbone does
         copy = deepcopy(backbone).eval()
     for parameter in copy.parameters():
