@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import warnings
 
 import pytest
 import torch
@@ -78,6 +80,28 @@ def test_all_backbones_have_a_twin_that_agrees(name, way):
     with torch.inference_mode():
         assert lowest_cosine(found(shown), net(shown)) >= describing.LEAST[way]
     assert found.way == way
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "vit", "cct384"])
+def test_a_copy_goes_without_garbage_collection(name):
+    """There is one after each epoch, on a GPU too; what waits for the collector would pile up there."""
+
+    def held() -> int:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of deprecated objects that are looked at
+            return sum(each.nbytes for each in gc.get_objects() if isinstance(each, torch.Tensor))
+
+    backbone = DescriptorNet.from_spec(small(name, "gem")).eval().backbone
+    gc.collect()
+    gc.disable()
+    try:
+        before = held()
+        found = folded(backbone)
+        assert held() > before
+        del found
+        assert held() == before
+    finally:
+        gc.enable()
 
 
 def test_weights_are_taken_anew_and_the_rest_is_shared():
