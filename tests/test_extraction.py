@@ -82,24 +82,35 @@ def test_all_backbones_have_a_twin_that_agrees(name, way):
     assert found.way == way
 
 
+@pytest.mark.parametrize("way", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "vit", "cct384"])
-def test_a_copy_goes_without_garbage_collection(name):
-    """There is one after each epoch, on a GPU too; what waits for the collector would pile up there."""
+def test_copies_hold_no_memory_until_garbage_is_collected(name, way, monkeypatch):
+    """There is one after each epoch, on a GPU too; of those that do not agree nothing stays either."""
 
     def held() -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of deprecated objects that are looked at
             return sum(each.nbytes for each in gc.get_objects() if isinstance(each, torch.Tensor))
 
-    backbone = DescriptorNet.from_spec(small(name, "gem")).eval().backbone
+    net = DescriptorNet.from_spec(small(name, "gem")).eval()
+    shown = torch.randint(256, (2, 3, *net.image_size), dtype=torch.uint8)
+    describe = Describer(way)
+    monkeypatch.setitem(describing.LEAST, "bfloat16", 1.1)
     gc.collect()
     gc.disable()
     try:
         before = held()
-        found = folded(backbone)
-        assert held() > before
-        del found
-        assert held() == before
+        describe.take(net)
+        with torch.inference_mode():
+            described = describe(shown)
+        once = held() - before
+        assert once > 100_000
+        describe.take(net)
+        assert held() - before < once / 50
+        with torch.inference_mode():
+            assert torch.equal(describe(shown), described)
+        assert held() - before < 1.05 * once
+        assert all(parameter.numel() for parameter in net.parameters())
     finally:
         gc.enable()
 

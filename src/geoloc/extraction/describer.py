@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from geoloc.extraction.fast import lowest_cosine, twin
+from geoloc.extraction.folding import give_memory_back
 from geoloc.extraction.precision import Precision, fastest
 from geoloc.net import DescriptorNet
 
@@ -37,6 +38,8 @@ class Describer:
 
     def take(self, net: DescriptorNet) -> None:
         """Use the weights that a network has now; to be called again whenever they have changed."""
+        if self.twin is not None and self.twin is not self.net:
+            give_memory_back(self.twin.backbone)
         self.net, self.twin = net, None
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -75,6 +78,7 @@ class Describer:
                 cosine,
                 LEAST[way],
             )
+            give_memory_back(found.backbone)
         self._say("exact", 1.0)
         return net
 

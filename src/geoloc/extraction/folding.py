@@ -7,7 +7,6 @@ from copy import deepcopy
 
 import torch
 from torch import nn
-from torch.fx import GraphModule, Tracer
 from torch.fx.experimental.optimization import fuse
 
 
@@ -20,27 +19,27 @@ def folded(backbone: nn.Module) -> nn.Module:
     Returns:
         A module that shares no parameters with it, on the same device, its convolutions with channels last.
     """
-    copy = deepcopy(backbone).eval()
+    worked_on = deepcopy(backbone).eval()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            copy = _fused(copy)
+            fused = fuse(worked_on, inplace=True)
+            copy = deepcopy(fused)
+        copy.graph.owning_module = None  # type: ignore[union-attr]
+        give_memory_back(fused)
     except Exception:  # a forward with branches on values, and whatever else a foreign backbone does
         copy = deepcopy(backbone).eval()
+    give_memory_back(worked_on)
     for parameter in copy.parameters():
         parameter.requires_grad_(False)
     return copy.to(memory_format=torch.channels_last)
 
 
-def _fused(copy: nn.Module) -> nn.Module:
-    """The module by its graph; nobody but the caller keeps it, nor what it was made of.
+def give_memory_back(module: nn.Module) -> None:
+    """Empty a module that nobody is going to use.
 
-    torch.fx leaves both in circles of references until garbage is collected, and many copies would wait for that, on a
-    GPU too: there is a new one after each epoch.
+    torch.fx leaves what it has worked on in circles of references, and some backbones are such circles, which stay
+    until Python collects garbage. There is another copy after each epoch, and its memory, a GPU's too, is not to wait.
     """
-    tracer = Tracer()
-    traced = GraphModule(copy, tracer.trace(copy))
-    found = fuse(traced, inplace=True, no_trace=True)
-    tracer.__dict__.clear()
-    traced.graph.owning_module = found.graph.owning_module = None  # type: ignore[union-attr]
-    return found
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data = tensor.new_empty(0)
