@@ -7,6 +7,7 @@ from copy import deepcopy
 
 import torch
 from torch import nn
+from torch.fx import GraphModule, Tracer
 from torch.fx.experimental.optimization import fuse
 
 
@@ -23,16 +24,28 @@ def folded(backbone: nn.Module) -> nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fused = fuse(worked_on, inplace=True)
-            copy = deepcopy(fused)
-        copy.graph.owning_module = None  # type: ignore[union-attr]
-        give_memory_back(fused)
+            copy = _fused(worked_on)
     except Exception:  # a forward with branches on values, and whatever else a foreign backbone does
         copy = deepcopy(backbone).eval()
     give_memory_back(worked_on)
     for parameter in copy.parameters():
         parameter.requires_grad_(False)
     return copy.to(memory_format=torch.channels_last)
+
+
+def _fused(backbone: nn.Module) -> nn.Module:
+    """A backbone by its graph, with memory of its own, and no circle of references left behind where that is easy."""
+    tracer = Tracer()
+    try:
+        traced = GraphModule(backbone, tracer.trace(backbone))
+    finally:
+        tracer.__dict__.clear()
+    fused = fuse(traced, inplace=True, no_trace=True)
+    copy = deepcopy(fused)
+    for module in (traced, fused, copy):
+        module.graph.owning_module = None  # type: ignore[union-attr]
+    give_memory_back(fused)
+    return copy
 
 
 def give_memory_back(module: nn.Module) -> None:
