@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from pathlib import Path
@@ -17,7 +18,8 @@ from geoloc.index.exact import Exact
 from geoloc.index.faiss_flat import FaissFlat
 from geoloc.index.faiss_hnsw import FaissHnsw
 from geoloc.index.faiss_ivfpq import CODES, FaissIvfpq
-from geoloc.memory import Stage, biggest, free_disk, free_memory, index_bytes, kept_for_backward, size
+from geoloc.memory import Stage, biggest, free_disk, free_memory, index_bytes, kept_for_backward, resident_memory, size
+from geoloc.stages import STAGES
 from geoloc.tasks import build
 from geoloc.tasks.banner import experiment_lines, shortages, stages_of
 from geoloc.tasks.reading import read_domains
@@ -35,6 +37,14 @@ def test_descriptors_on_disk():
     assert test.bytes(32_768) == 75_984 * (131_072 + 1)
     assert 9.27 < test.bytes(32_768) / 2**30 < 9.28
     assert biggest([Stage("val", {"a": 10}), test, Stage("mining", {"b": 75_983})]) is test
+
+
+def test_resident_memory_is_what_the_process_holds():
+    before = resident_memory()
+    if before is None:
+        pytest.skip("this system does not say")
+    held = np.ones(2**23)  # 64 MiB
+    assert held.nbytes / 2 < resident_memory() - before < 2 * held.nbytes
 
 
 class OneLayer(nn.Module):
@@ -131,6 +141,20 @@ def test_the_banner_of_a_run(mini_city, tmp_path, caplog):
     assert len(described) == 2  # validation and test
     assert "searched for 6 queries in " in described[0]
     assert any(text.startswith("epoch 0: trained on 4 tuples in ") for text in caplog.messages)
+    told = [text.split(": ", 1) for text in caplog.messages if re.search(r"\d % ", text)]
+    assert [re.sub(r"[\d.]+ s", "x s", start) for start, _ in told] == [
+        "epoch 0",
+        "training took x s",
+        "the test took x s",
+    ]
+    for _, words in told:  # what is in brackets is part of what stands before
+        assert sum(map(int, re.findall(r"(\d+) %", re.sub(r"\(.*?\)", "", words)))) == 100
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert set(results["seconds"]) == {"data", "train", "of which mining", "test"}
+    assert set(results["shares"]) == set(STAGES)
+    assert sum(results["shares"].values()) == pytest.approx(100)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f"<td>preparation</td><td>{results['shares']['preparation']} %</td>" in page
 
 
 def test_images_of_a_training_step(mini_city, tmp_path, caplog):

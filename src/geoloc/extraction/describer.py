@@ -10,6 +10,7 @@ import torch
 
 from geoloc.extraction.compiling import Shapes
 from geoloc.extraction.fast import lowest_cosine, twin
+from geoloc.extraction.folding import give_memory_back
 from geoloc.extraction.precision import Precision, fastest
 from geoloc.net import DescriptorNet
 
@@ -47,6 +48,8 @@ class Describer:
             net: The network.
             shapes: What its backbone is compiled for; None: it is not.
         """
+        if self.twin is not None and self.twin is not self.net:
+            give_memory_back(self.twin.backbone)
         self.net, self.twin, self.shapes = net, None, shapes
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -87,6 +90,7 @@ class Describer:
                 cosine,
                 LEAST[way],
             )
+            give_memory_back(found.backbone)
         self._say("exact", 1.0, False)
         return net
 

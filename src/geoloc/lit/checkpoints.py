@@ -13,7 +13,7 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 
 
 class Checkpoint(ModelCheckpoint):
-    """A ModelCheckpoint whose folder may have been moved between interruption and resume.
+    """A ModelCheckpoint that tells how long it takes, and whose folder may be moved between interruption and resume.
 
     Lightning forgets the best score if the folder has another name than before; the file beside it still counts.
     """
@@ -30,6 +30,11 @@ class Checkpoint(ModelCheckpoint):
             str(folder / Path(path).name): value for path, value in moved.get("best_k_models", {}).items()
         }
         super().load_state_dict(moved)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write what is to be written, and book the time."""
+        super().on_train_epoch_end(trainer, pl_module)
+        pl_module.watch.book("checkpoints")  # type: ignore[operator, union-attr]
 
 
 def best_checkpoint(folder: Path, monitor: str) -> Checkpoint:

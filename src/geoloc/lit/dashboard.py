@@ -121,7 +121,7 @@ class Dashboard(WandbLogger):
             log.info("W&B: %s", run.url)
         write_whole(record, json.dumps({"id": run.id, "name": asked["name"], "group": asked["group"]}) + "\n")
         run.define_metric("epoch", hidden=True)
-        for part in ("train", "val", "mining"):
+        for part in ("train", "val", "mining", "time"):
             run.define_metric(f"{part}/*", step_metric="epoch")
 
     def _offline_run(self, asked: dict[str, Any]) -> Any:

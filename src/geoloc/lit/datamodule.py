@@ -19,6 +19,7 @@ from geoloc.data.datasets import Crops, Images, Triplets
 from geoloc.data.domains import Domain
 from geoloc.data.images import Decode
 from geoloc.data.jpeg import same_as_pillow
+from geoloc.data.loaders import StartedOnce, workers_for
 from geoloc.data.overlap import same_photo
 from geoloc.errors import InputError
 from geoloc.mining.truth import Truth, usable
@@ -50,7 +51,7 @@ class PlaceDataModule(LightningDataModule):
         augment: Of training tuples; None for none.
         train_batch_size: Tuples.
         infer_batch_size: Images.
-        num_workers: Loader processes; None: one a core.
+        num_workers: Loader processes at most; None: one a core. Few images get fewer.
         seed: Of shuffling and augmentation.
         view: How the queries of the test domains are shown; None: as in training.
         decode: How much of a JPEG is decoded, in all domains alike.
@@ -96,10 +97,11 @@ class PlaceDataModule(LightningDataModule):
         """Mined tuples in the miner's order, which is random already; asked for anew each epoch."""
         # Not shuffled again: Lightning may start the loader twice, and a generator's second order would be another one.
         # Never persistent: such workers would go on serving the tuples of the first epoch.
-        return DataLoader(
+        images = len(self.triplets) * (self.triplets.views - 1 + self.triplets.tuples.shape[1])
+        return StartedOnce(
             self.triplets,
             self.train_batch_size,
-            num_workers=self.workers,
+            num_workers=self._workers(len(self.triplets), self.train_batch_size, images),
             collate_fn=batch_of,
             pin_memory=torch.cuda.is_available(),
         )
@@ -110,20 +112,22 @@ class PlaceDataModule(LightningDataModule):
 
     def test_dataloader(self) -> list[DataLoader]:
         """One loader a test domain: database, then queries as the view shows them; see `Crops` and `by_shape`."""
-        return [
-            DataLoader(
-                self._crops(domain),
-                self.infer_batch_size,
-                num_workers=self.workers,
-                collate_fn=partial(by_shape, at_most=self.infer_batch_size),
-                pin_memory=torch.cuda.is_available(),
-            )
-            for domain in self.domains[self.tested]
-        ]
+        return [self._photos_shown(domain) for domain in self.domains[self.tested]]
 
-    def _crops(self, domain: Domain) -> Crops:
+    def _photos_shown(self, domain: Domain) -> DataLoader:
         left, view = self.left.get(domain.name), self.view
-        return Crops(domain, self.image_size, view.count, view.crops, left, self.decode)
+        crops = Crops(domain, self.image_size, view.count, view.crops, left, self.decode)
+        return DataLoader(
+            crops,
+            self.infer_batch_size,
+            num_workers=self._workers(len(crops), self.infer_batch_size),
+            collate_fn=partial(by_shape, at_most=self.infer_batch_size),
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _workers(self, items: int, batch_size: int, images: int | None = None) -> int:
+        """Loader processes for (items) in batches, each of one image unless there are so many images."""
+        return workers_for(items if images is None else images, -(-items // batch_size), self.workers)
 
     def photos(self, domain: Domain, rows: np.ndarray | None = None, batch_size: int | None = None) -> DataLoader:
         """((B, 3, H, W) uint8 images, (B,) rows) of a domain, without augmentation.
@@ -137,7 +141,7 @@ class PlaceDataModule(LightningDataModule):
         return DataLoader(
             images,
             batch_size or self.infer_batch_size,
-            num_workers=self.workers,
+            num_workers=self._workers(len(images), batch_size or self.infer_batch_size),
             collate_fn=photo_batch,
             pin_memory=torch.cuda.is_available(),
         )

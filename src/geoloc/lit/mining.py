@@ -121,6 +121,7 @@ class MineTriplets(Callback):
         size = len(data.train_domain.database)
         rows = np.concatenate([plan.database, size + data.truth.queries[plan.sampled]])
         store = _describe(trainer, module, rows, self.folder / "mining.npy")
+        module.watch.book("mining/describing")  # type: ignore[operator, union-attr]
         queries = np.array(store.vectors[rows[len(plan.database) :]])
         if not np.isfinite(queries).all():
             raise RuntimeError(f"epoch {epoch}: descriptors are not finite; training has diverged, lower optimizer.lr")
@@ -133,6 +134,7 @@ class MineTriplets(Callback):
             raise InputError("mining: no query has a single negative; radius.negative covers the whole database")
         self.tuples, self.epoch = mined.tuples, epoch
         data.triplets.select(mined.tuples, epoch)
+        module.watch.book("mining/choosing")  # type: ignore[operator, union-attr]
         seconds = time.perf_counter() - start
         self.seconds += seconds
         self.numbers, self.found = diagnostics.numbers, (diagnostics, seconds)

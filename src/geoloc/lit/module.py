@@ -21,6 +21,7 @@ from geoloc.lit.names import metric_parts
 from geoloc.multiscale.scaling import MultiScale, at_scales
 from geoloc.net import DescriptorNet
 from geoloc.result import Result
+from geoloc.stages import Stopwatch
 
 
 class PlaceModule(pl.LightningModule):
@@ -38,6 +39,7 @@ class PlaceModule(pl.LightningModule):
         multiscale: How test images are described at several scales; None: at one.
         describer: How images are described while nothing is learned from them; None: by the network as it is.
         compiled: Whether the backbone is compiled for a test; see `shapes`.
+        watch: Sums where the time goes; None: one of its own.
 
     Attributes:
         judged: Whether a test searches and scores, or only describes.
@@ -58,6 +60,7 @@ class PlaceModule(pl.LightningModule):
         multiscale: MultiScale | None = None,
         describer: Describer | None = None,
         compiled: Compile = False,
+        watch: Stopwatch | None = None,
     ) -> None:
         super().__init__()
         # Convolutions are faster with the channels of a pixel side by side: EfficientNet trains 1.4 times as fast.
@@ -72,6 +75,7 @@ class PlaceModule(pl.LightningModule):
         self.multiscale = multiscale
         self.describer = describer or Describer("exact")
         self.compiled = compiled
+        self.watch = watch or Stopwatch()
         self.judged = True
         self.results: dict[str, Result] = {}
         self.tuned_on: dict[str, Result] = {}
@@ -155,8 +159,10 @@ class PlaceModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the recalls of every validation domain, and the mean that chooses the best checkpoint."""
+        self.watch.book("validation/describing")
         results = self._finish("val", keep=False)
         self.evaluation.close(False)
+        self.watch.book("validation/searching")
         if results:
             n = int(self.monitor[1:])
             mean = float(np.mean([result.scores.recalls[n] for result in results]))
@@ -167,6 +173,7 @@ class PlaceModule(pl.LightningModule):
 
         Their descriptors stay until `evaluation.close`.
         """
+        self.watch.book("test/describing")
         if self.evaluation.stage == "tune":
             self.tuned_on = {
                 result.domain.name: result for result in self.evaluation.finish(False, self.describer.facts())
@@ -174,6 +181,7 @@ class PlaceModule(pl.LightningModule):
             self.evaluation.close(False)
         else:
             self.results = {result.domain.name: result for result in self._finish("test", self.keep_descriptors)}
+        self.watch.book("test/searching")
 
     def _finish(self, stage: str, keep: bool) -> list[Result]:
         results = self.evaluation.finish(keep, self.describer.facts(), self.judged or stage == "val")

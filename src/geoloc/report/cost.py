@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from geoloc.stages import grouped
+
 BYTES = 4  # of a float32
 
 
@@ -25,6 +27,23 @@ def network_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("image", f"{height} x {width} pixels, height x width"),
         ("descriptor", f"{model['descriptor_dim']} values, {size(model['descriptor_dim'] * BYTES)} as float32"),
         ("weights", str(model["weights"])),
+    ]
+
+
+def time_rows(percent: Mapping[str, float]) -> list[tuple[str, str, str]]:
+    """(stage, percent of the run's time, parts of the stage), longest first.
+
+    Args:
+        percent: `shares` of results.json.
+
+    Example:
+        >>> time_rows({"training/steps": 32.0, "training/waiting": 9.0, "rest": 59.0})
+        [('the rest', '59.0 %', ''), ('training', '41.0 %', '9.0 % waiting for images')]
+    """
+    groups = sorted(grouped(percent).items(), key=lambda item: -item[1][0])
+    return [
+        (group, f"{whole:.1f} %", ", ".join(f"{part:.1f} % {name}" for name, part in parts.items()))
+        for group, (whole, parts) in groups
     ]
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from geoloc.evaluate.before_after import Change
 from geoloc.report.changes import HEAD, change_cells
 from geoloc.report.charts import RadiusChart, radius_chart
-from geoloc.report.cost import domain_costs, network_rows
+from geoloc.report.cost import domain_costs, network_rows, time_rows
 from geoloc.report.gallery import SHOWN, as_json, galleries
 from geoloc.report.history import read_history
 from geoloc.report.judged import hits
@@ -61,6 +61,7 @@ def write_page(folder: Path, inside: int = INSIDE, into: Path | None = None) -> 
             protocol=protocol_rows(protocol, agreement) + judging_rows(domains),
             training=training_charts(read_history(folder / "metrics.csv")),
             network=network_rows(results["model"]),
+            times=time_rows(results.get("shares", {})),
             costs=domain_costs(domains, results["model"]["descriptor_dim"]),
             config=config,
             overrides=overrides,

@@ -149,6 +149,7 @@ def module(job: Job, net: DescriptorNet) -> PlaceModule:
         multiscale=job.make(cfg["multiscale"]),
         describer=Describer(cfg["extraction"]),
         compiled=cfg["compile"],
+        watch=job.watch,
     )
 
 

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.module import PlaceModule
+from geoloc.lit.pace import tell_shares
 from geoloc.report.page import write_page
 from geoloc.tasks.attention import draw_attention
 from geoloc.tasks.job import Job
@@ -44,6 +45,8 @@ def judge(
         Mean recall over the test domains in percent, at the monitored N; 0 if there is no test domain.
     """
     start = time.perf_counter()
+    job.watch.book("rest")
+    before = dict(job.watch.seconds)
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         log.warning("trainer.fast_dev_run: one batch of everything was run and nothing was judged")
     elif data.domains["test"]:
@@ -53,6 +56,8 @@ def judge(
             trainer.test(module, datamodule=data, verbose=False)
             data.tested = "test"
         trainer.test(module, datamodule=data, verbose=False)
+        job.watch.book("rest")
+        tell_shares("the test", job.watch.since(before), "test")
     else:
         log.warning("there is no test domain: nothing was judged")
     seconds = seconds | {"test": time.perf_counter() - start}

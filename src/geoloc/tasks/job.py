@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoloc.errors import InputError
+from geoloc.stages import Stopwatch
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Job:
         searched: Whether it is a trial of a search, which goes by what the task returns.
         pinned: {group or dotted key: (what the chosen experiment sets it to, what was typed over it or None)}.
         lock: Held as long as the run goes on, so that nobody resumes it meanwhile.
+        watch: Sums where the time of the run goes.
     """
 
     cfg: dict[str, Any]
@@ -41,6 +43,7 @@ class Job:
     searched: bool = False
     pinned: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
     lock: Any = None
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
 
 def refuse_idle(job: Job, matters: tuple[str, ...], task: str) -> None:

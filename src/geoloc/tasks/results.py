@@ -21,6 +21,7 @@ from geoloc.predictions import Predictions, Scores
 from geoloc.report.places import write_places
 from geoloc.report.predictions import write_predictions
 from geoloc.result import Result
+from geoloc.stages import shares
 from geoloc.tasks.job import Job
 from geoloc.textfiles import read_json, write_whole
 
@@ -195,6 +196,7 @@ def write_results(
         domains={name: domain_facts(result) for name, result in results.items()},
         fingerprints={name: result.domain.fingerprint() for name, result in results.items()},
         seconds={stage: round(value, 2) for stage, value in seconds.items()},
+        shares=shares(job.watch.seconds),
         **more,
     )
 

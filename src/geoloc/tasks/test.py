@@ -94,4 +94,5 @@ def prepare(job: Job) -> Prepared:
     facts = model_facts(net, weights)
     say(job, trainer, net, data, facts)
     write_status(job, "running", model=facts)
+    job.watch.book("preparation")
     return Prepared(trainer, module, data, facts, {"data": time.perf_counter() - start})
