@@ -30,21 +30,21 @@ def network_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def time_rows(percent: Mapping[str, float]) -> list[tuple[str, str, str]]:
-    """(stage, percent of the run's time, parts of the stage), longest first.
+def time_rows(percent: Mapping[str, float]) -> list[tuple[str, str]]:
+    """(stage, percent of the run's time and of its parts), longest first.
 
     Args:
         percent: `shares` of results.json.
 
     Example:
         >>> time_rows({"training/steps": 32.0, "training/waiting": 9.0, "rest": 59.0})
-        [('the rest', '59.0 %', ''), ('training', '41.0 %', '9.0 % waiting for images')]
+        [('the rest', '59.0 %'), ('training', '41.0 % (9.0 % waiting for images)')]
     """
-    groups = sorted(grouped(percent).items(), key=lambda item: -item[1][0])
-    return [
-        (group, f"{whole:.1f} %", ", ".join(f"{part:.1f} % {name}" for name, part in parts.items()))
-        for group, (whole, parts) in groups
-    ]
+    rows = []
+    for group, (whole, parts) in sorted(grouped(percent).items(), key=lambda item: -item[1][0]):
+        inner = ", ".join(f"{part:.1f} % {name}" for name, part in parts.items())
+        rows.append((group, f"{whole:.1f} %" + (f" ({inner})" if inner else "")))
+    return rows
 
 
 def millions(number: float) -> str:
