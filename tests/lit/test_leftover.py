@@ -49,7 +49,7 @@ def test_the_stamp_is_of_all_that_the_rows_depend_on(city, tmp_path):
     assert first == stamp(dtype="float32") == stamp(batch=32, dtype="float32")
     assert first != stamp(dtype="float16")
     assert first != stamp(model="another", dtype="float32")
-    assert first != stamp(batch=4, dtype="float32")  # fewer images decide on the precision
+    assert first != stamp(batch=2, dtype="float32")  # fewer images decide on the precision
     photo = sorted(city.glob("images/test/queries/*.jpg"))[0]
     content, before = photo.read_bytes(), photo.stat()
     photo.write_bytes(content[:-2] + bytes(2))
@@ -95,7 +95,7 @@ def test_a_killed_test_chooses_its_precision_as_before(city, tmp_path):
         folder = tmp_path / f"killed_{number}"
         assert described(folder, number)[0] is None
         again, fewer = described(folder)
-        assert fewer == 8 - max(0, number - 2)  # the first eight photos, two batches, come again
+        assert fewer == 8 - (number - 1)  # the first four photos, one batch, come again
         assert again == pytest.approx(straight, abs=1e-6)
 
 
