@@ -67,8 +67,9 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
-    if content["decode"] != "full" and content["task"] not in READING:
-        found.append(f"decode: has an effect on {', '.join(f'task={task}' for task in READING)} alone")
+    for key, idle, tasks in (("decode", "full", READING), ("frozen_maps", 0, ("train",))):
+        if content[key] != idle and content["task"] not in tasks:
+            found.append(f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone")
     if content["attention"] and content["task"] not in ("train", "test"):
         found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):

@@ -43,6 +43,7 @@ class Settings(BaseModel, extra="forbid"):
     decode: Literal["full", "reduced"]
     extraction: Literal["auto", "exact", "float32", "bfloat16"]
     reuse_memory: bool
+    frozen_maps: float = Field(ge=0, allow_inf_nan=False)
     descriptor_dtype: Literal["float32", "float16"]
     num_workers: int | None = Field(ge=0)
     radius: Radius
