@@ -67,9 +67,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
-    for key, idle, tasks in (("decode", "full", READING), ("frozen_maps", 0, ("train",))):
-        if content[key] != idle and content["task"] not in tasks:
-            found.append(f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone")
+    found += _of_images(content)
     if content["attention"] and content["task"] not in ("train", "test"):
         found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):
@@ -77,6 +75,15 @@ def _of_task(content: dict[str, Any]) -> list[str]:
             "run: has an effect on task=search and task=report alone; checkpoint=PATH names the network of another task"
         )
     return found
+
+
+def _of_images(content: dict[str, Any]) -> list[str]:
+    """What says how images are read and described, in tasks that read none, or train on none."""
+    return [
+        f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone"
+        for key, default, tasks in (("decode", "full", READING), ("frozen_maps", 0, ("train",)))
+        if content[key] != default and content["task"] not in tasks
+    ]
 
 
 def _of_data(content: dict[str, Any]) -> list[str]:

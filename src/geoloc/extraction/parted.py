@@ -51,7 +51,14 @@ def stem_of(net: DescriptorNet, way: str) -> Callable[[torch.Tensor], torch.Tens
     first = parts[0] if way == "exact" else Stem(folded(parts[0]), _dtype(way))
     found = copy(net)
     found.__dict__["_modules"] = {**net._modules, "backbone": first, "block": None}
-    return found.features
+
+    def maps(images: torch.Tensor) -> torch.Tensor:
+        if len(images) > 1:
+            return found.features(images)
+        # A single image would be computed otherwise on CPUs, and its last digits would depend on whether it is alone.
+        return found.features(images.repeat(2, 1, 1, 1))[:1]
+
+    return maps
 
 
 def rest_of(net: DescriptorNet, way: str) -> Callable[[torch.Tensor], torch.Tensor]:
