@@ -72,7 +72,7 @@ class FrozenMaps(Callback):
         Args:
             trainer: Knows the processes and the data.
             module: Its describer has taken the network.
-            rows: (R,) int64, of all processes; those that are wanted most.
+            rows: (R,) int64 of the images that all processes describe together.
             mine: Those of them that are this process's to describe.
 
         Yields:
@@ -128,6 +128,8 @@ class FrozenMaps(Callback):
         if self.file is None or way != self.way:
             self._start(module.net, way)
             self._open(trainer, len(data.train_domain), self.stem(images[:1]))
+            if data.triplets.places is None:
+                log.info("training steps use no maps of frozen layers, since aug changes every image")
 
     def _start(self, net: DescriptorNet, way: str) -> None:
         self.way, self.stem = way, stem_of(net, way)
