@@ -22,7 +22,7 @@ from geoloc.data.augment.color import Gamma
 from geoloc.data.augment.geometric import Flip
 from geoloc.data.augment.tuples import Augment
 from geoloc.errors import InputError
-from geoloc.extraction.describer import Describer
+from geoloc.extraction.describer import LEAST, Describer
 from geoloc.lit.checkpoints import AtomicFiles, last_checkpoint
 from geoloc.lit.initialise import Initialise
 from geoloc.lit.maps import FrozenMaps
@@ -155,19 +155,28 @@ def test_under_mixed_precision_maps_take_half(mini_city, tmp_path, caplog):
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_augmented_queries_are_read_and_the_others_stored(mini_city, tmp_path, caplog, whole):
-    """The query, or with `shared` every image of a tuple, comes from its file; what is learned is the same."""
+def test_maps_of_bfloat16_are_for_mining_alone(mini_city, tmp_path, caplog, monkeypatch, whole):
+    """With `shared` steps every image of a tuple is changed, and what mining makes of the maps is as it would be."""
     steps = {"shared": [Flip(p=0.5)]} if whole else {"steps": [Gamma([0.5, 2.0], [0.3, 1.0])], "keep_original": True}
     caplog.set_level("INFO")
+    monkeypatch.setitem(LEAST, "bfloat16", 0.5)  # random weights agree less
+    options = {"epochs": 2, "precision": "bfloat16", "augment": Augment(**steps), "num_workers": 0}
+    found = [train(mini_city, tmp_path / str(limit), limit, **options) for limit in (0, 1)]
+    # Steps that use the maps get them in the trainer's precision, whatever the images are mined in.
+    assert f"({'bfloat16' if whole else 'float32'}); room for 18 of 18 images" in caplog.text
+    assert ("training steps use no maps" in caplog.text) == whole
+    if whole:
+        assert found[0][1].mined == found[1][1].mined
+        assert same(found[0][0], found[1][0])
+
+
+def test_queries_that_are_augmented_are_read_and_the_others_stored(mini_city, tmp_path):
+    augment = Augment([Gamma([0.5, 2.0], [0.3, 1.0])], keep_original=True)
     found = [
-        train(
-            mini_city, tmp_path / str(limit), limit, epochs=2, augment=Augment(**steps), num_workers=0 if whole else 2
-        )
-        for limit in (0, 1)
+        train(mini_city, tmp_path / str(limit), limit, epochs=2, augment=augment, num_workers=2) for limit in (0, 1)
     ]
     assert found[0][1].mined == found[1][1].mined
     assert same(found[0][0], found[1][0])
-    assert ("training steps use no maps" in caplog.text) == whole
 
 
 def test_a_limit_below_one_image_is_refused(mini_city, tmp_path):
