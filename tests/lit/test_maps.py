@@ -184,19 +184,14 @@ def test_a_limit_below_one_image_is_refused(mini_city, tmp_path):
         train(mini_city, tmp_path, limit=1e-7)
 
 
-def test_the_file_goes_when_training_fails(mini_city, tmp_path):
-    class Fail(Note):
-        def on_train_epoch_start(self, trainer, module):
-            assert (tmp_path / "descriptors" / "maps.npy").is_file()
-            raise KeyError("on purpose")
+def test_the_file_goes_when_training_fails(mini_city, tmp_path, monkeypatch):
+    def fail(*_):
+        assert (tmp_path / "descriptors" / "maps.npy").is_file()
+        raise KeyError("on purpose")
 
-    original = Note.on_train_epoch_start
-    Note.on_train_epoch_start = Fail.on_train_epoch_start
-    try:
-        with pytest.raises(KeyError, match="on purpose"):
-            train(mini_city, tmp_path)
-    finally:
-        Note.on_train_epoch_start = original
+    monkeypatch.setattr(Note, "on_train_epoch_start", fail)
+    with pytest.raises(KeyError, match="on purpose"):
+        train(mini_city, tmp_path)
     assert not (tmp_path / "descriptors").exists()
 
 
