@@ -23,7 +23,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-STAGES = ("items", "backbone", "netvlad", "evaluation", "search", "mining", "rerank", "counting", "training", "startup")
+STAGES = (
+    "items",
+    "backbone",
+    "netvlad",
+    "evaluation",
+    "search",
+    "mining",
+    "maps",
+    "rerank",
+    "counting",
+    "training",
+    "startup",
+)
 HERE = Path(__file__).parent
 
 

@@ -69,8 +69,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
-    if content["decode"] != "full" and content["task"] not in READING:
-        found.append(f"decode: has an effect on {', '.join(f'task={task}' for task in READING)} alone")
+    found += _of_images(content)
     if content["attention"] and content["task"] not in ("train", "test"):
         found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):
@@ -78,6 +77,13 @@ def _of_task(content: dict[str, Any]) -> list[str]:
             "run: has an effect on task=search and task=report alone; checkpoint=PATH names the network of another task"
         )
     return found
+
+
+def _of_images(content: dict[str, Any]) -> list[str]:
+    """What says how images are read and described, in tasks that read none, or train on none."""
+    rules = ("decode", "full", READING), ("frozen_maps", 0, ("train",))
+    wrong = [(key, tasks) for key, usual, tasks in rules if content[key] != usual and content["task"] not in tasks]
+    return [f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone" for key, tasks in wrong]
 
 
 def _of_data(content: dict[str, Any]) -> list[str]:

@@ -44,6 +44,7 @@ class Settings(BaseModel, extra="forbid"):
     extraction: Literal["auto", "exact", "float32", "bfloat16"]
     compile: Literal["auto"] | bool
     reuse_memory: bool
+    frozen_maps: float = Field(ge=0, allow_inf_nan=False)
     descriptor_dtype: Literal["float32", "float16"]
     num_workers: int | None = Field(ge=0)
     radius: Radius

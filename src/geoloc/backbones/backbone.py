@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 import torch
 from torch import nn
 
 from geoloc.errors import InputError
+from geoloc.features import Features
 
 
 class Backbone(nn.Module):
@@ -53,6 +55,21 @@ class Backbone(nn.Module):
                     part.eval()
         return self
 
+    def in_order(self) -> list[nn.Module]:
+        """The layers, if the backbone is nothing but one after the other; else an empty list."""
+        return []
+
+    def parted(self) -> tuple[nn.Sequential, nn.Sequential] | None:
+        """The backbone in two: its first layers as far as they are frozen, and the rest, which shares its weights.
+
+        Returns:
+            (images -> maps, maps -> `Features`), whose chain is the backbone to the last bit; None if the first layer
+            is trained, or the backbone is no mere sequence of layers.
+        """
+        layers = self.in_order()
+        count = len(list(takewhile(lambda layer: any(layer is part for part in self.frozen), layers)))
+        return (nn.Sequential(*layers[:count]), _Last(*layers[count:])) if count else None
+
     @property
     def last_block(self) -> nn.Module | None:
         """What maps (B, n, C) tokens, the map's cells at the end, to those of the map and the class token, if known."""
@@ -66,6 +83,14 @@ class Backbone(nn.Module):
         """
         if min(height, width) < self.stride:
             raise InputError(f"image_size: must be at least {self.stride} pixels a side, not {[height, width]}")
+
+
+class _Last(nn.Sequential):
+    """The last layers of a backbone."""
+
+    def forward(self, maps: torch.Tensor) -> Features:
+        """(B, c, h, w) maps of the layers before -> `Features`."""
+        return Features(super().forward(maps))
 
 
 def early_or_all(freeze: str, weights: str) -> str:

@@ -59,6 +59,10 @@ class EfficientNetLite0(Backbone):
         if self.freeze == "early":
             self.keep_fixed([self.stem, *self.stages[:4]])
 
+    def in_order(self) -> list[nn.Module]:
+        """See `Backbone.in_order`."""
+        return [self.stem, *self.stages]
+
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) images normalised to [-1, 1] -> map (B, 192, H / 32, W / 32)."""
         return Features(self.stages(self.stem(images)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torchvision
+from torch import nn
 
 from geoloc.backbones.backbone import Backbone, early_or_all
 from geoloc.backbones.weights import load_without_classifier, pretrained
@@ -35,6 +36,10 @@ class Plain(Backbone):
         self.freeze = early_or_all(freeze, weights)
         if self.freeze == "early":
             self.keep_fixed(self.layers[:trained_from])
+
+    def in_order(self) -> list[nn.Module]:
+        """See `Backbone.in_order`."""
+        return list(self.layers)
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) normalised images -> map (B, out_channels, h, w)."""

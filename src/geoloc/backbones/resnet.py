@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 import torchvision
+from torch import nn
 
 from geoloc.backbones.backbone import Backbone, early_or_all
 from geoloc.backbones.weights import load_without_classifier, pretrained
@@ -55,9 +56,13 @@ class ResNet(Backbone):
         if self.freeze == "early":
             self.keep_fixed(self.get_submodule(name) for name in names[: names.index("layer3")])
 
+    def in_order(self) -> list[nn.Module]:
+        """See `Backbone.in_order`."""
+        return list(self.children())
+
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) normalised images -> map (B, out_channels, H / stride, W / stride)."""
         x = images
-        for layer in self.children():
+        for layer in self.in_order():
             x = layer(x)
         return Features(x)

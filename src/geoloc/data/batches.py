@@ -6,6 +6,7 @@ torch's own collation would sort the values into three planes, which convolution
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import default_collate
@@ -19,6 +20,29 @@ def stacked(images: Sequence[torch.Tensor]) -> torch.Tensor:
 def batch_of(images: Sequence[torch.Tensor]) -> torch.Tensor:
     """The same; in a loader's worker straight into memory that it shares with the main process."""
     return default_collate([image.movedim(-3, -1) for image in images]).movedim(-1, -3)
+
+
+class Tuples(NamedTuple):
+    """Training tuples, of some of whose images the maps of the frozen layers are stored.
+
+    Attributes:
+        images: (n, 3, H, W) uint8, those of which they are not, in the order of `places`.
+        places: (B, m) int64, where the maps of each image are; -1 for those among `images`.
+    """
+
+    images: torch.Tensor
+    places: torch.Tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        """(B, m): tuples, and images of each; as of a tensor of images."""
+        return self.places.shape
+
+
+def tuple_batch(items: Sequence[tuple[torch.Tensor, Sequence[int]]]) -> Tuples:
+    """((k, 3, H, W) uint8 images of which no maps are stored, place of each image of the tuple) each -> `Tuples`."""
+    images = [image for some, _ in items for image in some]
+    return Tuples(batch_of(images) if images else items[0][0], torch.tensor([places for _, places in items]))
 
 
 def photo_batch(items: Sequence[tuple[torch.Tensor, int]]) -> tuple[torch.Tensor, torch.Tensor]:

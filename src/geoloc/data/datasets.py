@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from geoloc.data.augment.tuples import Augment
+from geoloc.data.augment.tuples import ROLES, Augment
 from geoloc.data.batches import stacked
 from geoloc.data.domains import Domain
 from geoloc.data.images import Decode, enough_for, read_pixels, resize
@@ -106,6 +106,9 @@ class Triplets(Dataset):
 
     Attributes:
         views: Views of the query in each tuple.
+        untouched: Which images of a tuple ("query", "positive", "negative") are never augmented.
+        places: (N,) int64, where the maps of each image (database, then queries) are stored, -1: nowhere; None if
+            nothing is done with such maps. Of an image that is untouched and has a place only that is served.
     """
 
     def __init__(
@@ -118,6 +121,8 @@ class Triplets(Dataset):
         self.size = size
         self.augment = augment
         self.views = 1 if augment is None else augment.views
+        self.untouched = frozenset(ROLES) if augment is None else augment.untouched
+        self.places: np.ndarray | None = None
         self.seed = seed
         self.enough = enough_for(size, decode)
         self.epoch = 0
@@ -136,10 +141,28 @@ class Triplets(Dataset):
     def __len__(self) -> int:
         return len(self.tuples)
 
-    def __getitem__(self, index: int) -> torch.Tensor:
-        """(views + 1 + n, 3, H, W) uint8: views of the query, positive, negatives."""
+    def __getitem__(self, index: int) -> torch.Tensor | tuple[torch.Tensor, list[int]]:
+        """(views + 1 + n, 3, H, W) uint8: views of the query, positive, negatives.
+
+        Where `places` are given: those of these images that have none, and the places of all of them.
+        """
         query, *others = self.tuples[index].tolist()
         paths = [self.queries[query], *self.database[others]]
+        if self.places is None:
+            return self._read(query, paths)
+        rows = [len(self.database) + query, *others]
+        roles = ["query", "positive", *["negative"] * (len(others) - 1)]
+        places = [
+            int(self.places[row]) if role in self.untouched else -1 for row, role in zip(rows, roles, strict=True)
+        ]
+        if self.augment is not None:
+            places[0] = -1  # it is read for the draws on it, or as a view
+        left = [path if place < 0 else None for path, place in zip(paths, places, strict=True)]
+        return self._read(query, left), [*[places[0]] * self.views, *places[1:]]
+
+    def _read(self, query: int, paths: Sequence[str | None]) -> torch.Tensor:
+        """Images of a tuple, without those whose path is None."""
         if self.augment is not None:
             return self.augment(paths, self.size, (self.seed, self.epoch, query), self.enough)
-        return stacked([resize(read_pixels(path, self.enough), self.size) for path in paths])
+        images = [resize(read_pixels(path, self.enough), self.size) for path in paths if path is not None]
+        return stacked(images) if images else torch.empty(0, 3, *self.size, dtype=torch.uint8)

@@ -14,7 +14,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from geoloc.data.augment.tuples import Augment
-from geoloc.data.batches import batch_of, by_shape, photo_batch
+from geoloc.data.batches import batch_of, by_shape, photo_batch, tuple_batch
 from geoloc.data.datasets import Crops, Images, Triplets
 from geoloc.data.domains import Domain
 from geoloc.data.images import Decode
@@ -102,7 +102,7 @@ class PlaceDataModule(LightningDataModule):
             self.triplets,
             self.train_batch_size,
             num_workers=self._workers(len(self.triplets), self.train_batch_size, images),
-            collate_fn=batch_of,
+            collate_fn=batch_of if self.triplets.places is None else tuple_batch,
             pin_memory=torch.cuda.is_available(),
         )
 

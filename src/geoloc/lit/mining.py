@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
 from geoloc.lit.dashboard import log_histogram
 from geoloc.lit.datamodule import PlaceDataModule
+from geoloc.lit.maps import FrozenMaps
 from geoloc.lit.store import DescriptorStore
 from geoloc.mining.diagnostics import Diagnostics, diagnose
 from geoloc.mining.miner import Miner
@@ -41,12 +43,14 @@ class MineTriplets(Callback):
         miner: How tuples are chosen.
         seed: Of all random draws.
         folder: Where the descriptors lie while mining goes on.
+        maps: Store of the frozen layers' maps; None: images are described as a whole.
     """
 
-    def __init__(self, miner: Miner, seed: int, folder: Path) -> None:
+    def __init__(self, miner: Miner, seed: int, folder: Path, maps: FrozenMaps | None = None) -> None:
         self.miner = miner
         self.seed = seed
         self.folder = folder
+        self.maps = maps
         self.epoch = 0
         self.tuples: np.ndarray | None = None
         self.fingerprint = ""
@@ -120,7 +124,7 @@ class MineTriplets(Callback):
         assert data.train_domain is not None
         size = len(data.train_domain.database)
         rows = np.concatenate([plan.database, size + data.truth.queries[plan.sampled]])
-        store = _describe(trainer, module, rows, self.folder / "mining.npy")
+        store = _describe(trainer, module, rows, self.folder / "mining.npy", self.maps)
         module.watch.book("mining/describing")  # type: ignore[operator, union-attr]
         queries = np.array(store.vectors[rows[len(plan.database) :]])
         if not np.isfinite(queries).all():
@@ -207,15 +211,16 @@ def _describe_counts(miner: Miner, truth: Truth) -> None:
         )
 
 
-def _describe(trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path) -> DescriptorStore:
+def _describe(
+    trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path, maps: FrozenMaps | None
+) -> DescriptorStore:
     """Describe the given rows of the train domain, each process its share, and wait for all of them."""
     data = _data(trainer)
     assert data.train_domain is not None
     store = DescriptorStore.shared(trainer.strategy, path, len(data.train_domain), module.net.out_dim)
     mine = rows[trainer.global_rank :: trainer.world_size]
-    loader = data.photos(data.train_domain, mine)
-    device, describe = module.device, module.describer
-    describe.take(module.net)
+    module.describer.take(module.net)
+    described = _as_a_whole(module, data, mine) if maps is None else maps.described(trainer, module, rows, mine)
     with (
         progress_bar("mining", shown=trainer.progress_bar_callback is not None, told=True) as advance,
         eval_mode(module.net),
@@ -223,10 +228,17 @@ def _describe(trainer: pl.Trainer, module: Any, rows: np.ndarray, path: Path) ->
         trainer.precision_plugin.forward_context(),
     ):
         done = 0
-        for images, batch_rows in loader:
-            store.write(batch_rows, describe(images.to(device, non_blocking=True)))
-            done += len(images)
+        for batch_rows, descriptors in described:
+            store.write(batch_rows, descriptors)
+            done += len(batch_rows)
             advance(done, len(mine))
     trainer.strategy.barrier("geoloc described")
     store.check(rows)
     return store
+
+
+def _as_a_whole(module: Any, data: PlaceDataModule, rows: np.ndarray) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """((B,) rows, (B, D) descriptors) of the given images of the train domain."""
+    assert data.train_domain is not None
+    for images, batch_rows in data.photos(data.train_domain, rows):
+        yield batch_rows, module.describer(images.to(module.device, non_blocking=True))

@@ -17,6 +17,7 @@ from geoloc.errors import InputError
 from geoloc.extraction.compiling import Compile, Shapes, shapes
 from geoloc.extraction.describer import Describer
 from geoloc.lit.evaluation import Evaluation
+from geoloc.lit.maps import FrozenMaps
 from geoloc.lit.names import metric_parts
 from geoloc.multiscale.scaling import MultiScale, at_scales
 from geoloc.net import DescriptorNet
@@ -42,6 +43,7 @@ class PlaceModule(pl.LightningModule):
         watch: Sums where the time goes; None: one of its own.
 
     Attributes:
+        maps: Stored maps of the frozen layers, where training steps use them; they then get `Tuples`.
         judged: Whether a test searches and scores, or only describes.
         results: Of each test domain, once it has been judged.
         tuned_on: Of each val domain that post-processing was tuned on.
@@ -76,6 +78,7 @@ class PlaceModule(pl.LightningModule):
         self.describer = describer or Describer("exact")
         self.compiled = compiled
         self.watch = watch or Stopwatch()
+        self.maps: FrozenMaps | None = None
         self.judged = True
         self.results: dict[str, Result] = {}
         self.tuned_on: dict[str, Result] = {}
@@ -92,11 +95,11 @@ class PlaceModule(pl.LightningModule):
         """Lightning leaves the modes as they are; `train` is what puts frozen layers into eval mode."""
         self.net.train()
 
-    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """Loss of (B, V + 1 + n, 3, H, W) uint8 tuples with V views of the query."""
         assert self.loss is not None
         tuples, images = batch.shape[:2]
-        descriptors = self.net(batch.flatten(0, 1))
+        descriptors = self.net(batch.flatten(0, 1)) if self.maps is None else self.maps.of_tuples(self, batch)
         views = self.trainer.datamodule.triplets.views  # type: ignore[attr-defined]
         loss = self.loss(descriptors, triplet_rows(tuples, images - 1 - views, views, descriptors.device))
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=tuples, sync_dist=True)

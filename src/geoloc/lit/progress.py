@@ -51,8 +51,8 @@ class Bars(ProgressBar):
             self._open(f"epoch {trainer.current_epoch}: training", "tuples")
         assert self.work is not None
         data: PlaceDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        self.tuples += len(batch)
-        self.loss += outputs["loss"].detach().float() * len(batch)
+        self.tuples += batch.shape[0]
+        self.loss += outputs["loss"].detach().float() * batch.shape[0]
         batches, share = int(trainer.num_training_batches), -(-len(data.triplets) // trainer.world_size)
         total = min(share, batches * data.train_batch_size)
         loss = f"loss {float(self.loss) / self.tuples:.4f}" if self.work.due(self.tuples, total) else self.work.note

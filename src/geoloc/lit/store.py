@@ -24,7 +24,7 @@ from geoloc.textfiles import read_json, write_whole
 KEPT = 2**28
 
 
-def _allocate(path: Path, dtype: np.typing.DTypeLike, shape: tuple[int, ...]) -> None:
+def allocate(path: Path, dtype: np.typing.DTypeLike, shape: tuple[int, ...], what: str = "descriptors") -> None:
     """Make a file of zeros that has all its space on the disk; where a mapped file has not, writing kills the process.
 
     Raises:
@@ -39,7 +39,7 @@ def _allocate(path: Path, dtype: np.typing.DTypeLike, shape: tuple[int, ...]) ->
         path.unlink(missing_ok=True)
         size = np.prod(shape) * np.dtype(dtype).itemsize / 1e6
         raise InputError(
-            f"{path}: no room for {shape[0]} descriptors of {size:.0f} MB together ({error.strerror}); free some, or"
+            f"{path}: no room for {shape[0]} {what} of {size:.0f} MB together ({error.strerror}); free some, or"
             " choose another disk by paths.logs=PATH"
         ) from None
 
@@ -69,8 +69,8 @@ class DescriptorStore:
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.stamp_path.unlink(missing_ok=True)
-            _allocate(path, dtype, (rows, dim))
-            _allocate(self.flags_path, np.bool_, (rows,))
+            allocate(path, dtype, (rows, dim))
+            allocate(self.flags_path, np.bool_, (rows,))
         elif not path.is_file():
             raise FileNotFoundError(f"{path}: not visible from this process; all processes need one common file system")
         self.fresh = 0  # bytes written since their memory was last given back

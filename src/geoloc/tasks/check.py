@@ -36,6 +36,7 @@ QUERIES, DRAWS = 8, 5
 ROLES = ("query", "positive", "negative")
 # Of describing and searching; an experiment that is going to be trained may set them.
 IDLE = {
+    "compile",
     *("attention", "decode", "descriptor_dtype", "extraction", "index", "infer_batch_size", "keep_descriptors"),
     *("postprocess", "report_queries", "saved_predictions"),
 }

@@ -15,6 +15,7 @@ from geoloc.checkpoints import load_network
 from geoloc.errors import InputError
 from geoloc.lit.checkpoints import Checkpoint, EpochTable, Patience, best_checkpoint, last_checkpoint
 from geoloc.lit.initialise import Initialise
+from geoloc.lit.maps import FrozenMaps, check_parted
 from geoloc.lit.mining import MineTriplets
 from geoloc.lit.module import parameter_groups
 from geoloc.lit.pace import Pace
@@ -41,12 +42,7 @@ def do(job: Job) -> float:
     """
     start = time.perf_counter()
     started_loggers(job)
-    net = build.network(job)
-    if job.cfg["freeze_batch_norm"]:
-        if not isinstance(net.backbone, Backbone):
-            raise InputError(f"freeze_batch_norm: {type(net.backbone).__name__} does not derive from geoloc's Backbone")
-        net.backbone.fixed_statistics = True
-    parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
+    net = _network(job)
     domains = read_domains(job, ("train", "val", "test"))
     build.check_tuning(job, domains)
     check_named(job.cfg["attention"], domains["test"])
@@ -66,7 +62,9 @@ def do(job: Job) -> float:
     facts = model_facts(net, job.cfg["checkpoint"] or net.spec["backbone"].get("weights", "none"))
     write_status(job, "running", model=facts, **skipped)
 
-    mining = MineTriplets(job.make(job.cfg["miner"]), job.seed, job.folder / "descriptors")
+    folder, limit = job.folder / "descriptors", job.cfg["frozen_maps"]
+    maps = FrozenMaps(limit, folder / "maps.npy") if limit else None
+    mining = MineTriplets(job.make(job.cfg["miner"]), job.seed, folder, maps)
     callbacks, kept = _callbacks(job, bool(domains["val"]), mining)
     trainer = build.trainer(job, callbacks)
     say(job, trainer, net, data, facts)
@@ -84,6 +82,23 @@ def do(job: Job) -> float:
             facts = _keep(job, trainer, net, weights)
     recall = judge(job, trainer, module, data, facts, seconds)
     return recall if kept.best_model_score is None else float(kept.best_model_score)
+
+
+def _network(job: Job) -> DescriptorNet:
+    """The network that is trained.
+
+    Raises:
+        InputError: It cannot be trained as the config says.
+    """
+    net = build.network(job)
+    if job.cfg["freeze_batch_norm"]:
+        if not isinstance(net.backbone, Backbone):
+            raise InputError(f"freeze_batch_norm: {type(net.backbone).__name__} does not derive from geoloc's Backbone")
+        net.backbone.fixed_statistics = True
+    if job.cfg["frozen_maps"]:
+        check_parted(net)
+    parameter_groups(net, job.cfg["lr_factors"])  # refuses factors of parts that train nothing
+    return net
 
 
 def _keep(job: Job, trainer: pl.Trainer, net: DescriptorNet, weights: str) -> dict[str, Any]:
@@ -113,6 +128,8 @@ def _callbacks(job: Job, validated: bool, mining: MineTriplets) -> tuple[list[Ca
     """All callbacks in the order in which they act, and the one that keeps the checkpoint to be tested."""
     folder = job.folder / "checkpoints"
     callbacks: list[Callback] = [EpochTable(job.folder / "metrics.csv"), Pace(), mining]
+    if mining.maps is not None:
+        callbacks.append(mining.maps)
     if not (job.cfg["checkpoint"] or job.cfg["resume"]):
         callbacks.insert(0, Initialise(job.seed))
     last = last_checkpoint(folder)

@@ -15,6 +15,7 @@ from geoloc.data.images import read_pixels, resize
 from geoloc.data.twins import Twins
 
 Role = Literal["query", "positive", "negative"]
+ROLES: tuple[Role, ...] = ("query", "positive", "negative")
 
 
 class Augment:
@@ -32,6 +33,7 @@ class Augment:
 
     Attributes:
         views: Views of the query in each tuple, 1 or 2.
+        untouched: Which images of a tuple are always as they are.
 
     Raises:
         ValueError: Steps for no image, or a second view that could not differ from the first.
@@ -51,6 +53,8 @@ class Augment:
         self.full_size = full_size
         self.twins = twins
         self.views = 2 if keep_original else 1
+        touched = ({"query"} if twins is not None else set()) | (self.images if self.steps.steps else frozenset())
+        self.untouched = frozenset[Role]() if self.shared.steps else frozenset(ROLES) - touched
         if self.steps.steps and not self.images:
             raise ValueError("images: [] gives the steps no image to change; name query, positive or negative")
         if keep_original and twins is None and not (self.steps.steps and "query" in self.images):
@@ -69,21 +73,26 @@ class Augment:
             self.twins.check(queries)
 
     def __call__(
-        self, paths: Sequence[str], size: tuple[int, int], key: Sequence[int], enough: tuple[int, int] | None = None
+        self,
+        paths: Sequence[str | None],
+        size: tuple[int, int],
+        key: Sequence[int],
+        enough: tuple[int, int] | None = None,
     ) -> torch.Tensor:
         """Read and augment a tuple.
 
         Args:
-            paths: Of query, positive, negatives.
+            paths: Of query, positive, negatives; None for those, never the query, that are not wanted.
             size: (height, width) of the result in pixels.
             key: Numbers that fix all draws, such as (seed, epoch, query row).
             enough: See `read_pixels`.
 
         Returns:
             (views + 1 + n, 3, height, width) uint8: the query as augmented, then as it is if that is kept; the
-            positive, the negatives.
+            positive, the negatives; without those that are not wanted.
         """
         query, *others = paths
+        assert query is not None
         roles: list[Role] = ["positive", *["negative"] * (len(others) - 1)]  # type: ignore[list-item]
         read = lru_cache(maxsize=1)(lambda path: read_pixels(path, enough))  # the query may be wanted twice
         with torch.random.fork_rng(devices=[]):
@@ -94,6 +103,7 @@ class Augment:
             images += [
                 self._image(path, role, size, [*key, number], read)
                 for number, (path, role) in enumerate(zip(others, roles, strict=True), 2)
+                if path is not None
             ]
             if self.shared.steps:
                 images = [_seeded([*key, 0], self.shared, image) for image in images]
