@@ -389,6 +389,7 @@ def test_the_bars_of_a_run(mini_city, tmp_path, tty):
     assert progress._display.progress is None
 
 
+@pytest.mark.slow
 def test_a_quiet_run(mini_city, tmp_path):
     """Warnings and the table alone; the run's logs keep the rest, and debug.log the libraries' chatter too."""
     done = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "trainer.max_epochs=1", "console=quiet", "name=hush")

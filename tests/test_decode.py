@@ -121,6 +121,7 @@ def test_a_resumed_run_goes_on_as_it_began(tmp_path):
         resumed_arguments([f"resume={tmp_path}", "decode=reduced"])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_decoding_is_told(mini_city, tmp_path, caplog):
     run = work(tmp_path / "run", *TINY, f"data.path={mini_city}", "image_size=[32,32]", "decode=reduced")
     assert results_of(run)["protocol"]["decode"] == "reduced"

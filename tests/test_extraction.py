@@ -83,7 +83,10 @@ def test_all_backbones_have_a_twin_that_agrees(name, way):
 
 
 @pytest.mark.parametrize("way", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "vit", "cct384"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", *(pytest.param(name, marks=pytest.mark.slow) for name in ("efficientnet_lite0", "vit", "cct384"))],
+)
 def test_copies_hold_no_memory_until_garbage_is_collected(name, way, monkeypatch):
     """There is one after each epoch, on a GPU too; of those that do not agree nothing stays either."""
 

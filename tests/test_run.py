@@ -113,6 +113,7 @@ def test_the_page_is_self_contained(trained):
     assert page.count("data:image/jpeg;base64") >= 1
 
 
+@pytest.mark.slow
 def test_testing_the_checkpoint_repeats_the_recalls_exactly(trained, mini_city):
     folder, run, _ = trained
     for name, checkpoint in (("again", f"{run}/checkpoints/best.ckpt"), ("folder", str(run))):
@@ -123,6 +124,7 @@ def test_testing_the_checkpoint_repeats_the_recalls_exactly(trained, mini_city):
         assert (again / "predictions/mini.csv").read_text() == (run / "predictions/mini.csv").read_text()
 
 
+@pytest.mark.slow
 def test_an_untrained_network_is_said_to_be_one(trained, mini_city):
     folder, _, _ = trained
     done = geoloc(folder, "task=test", *TINY, f"data.path={mini_city}", "name=untrained")
@@ -195,6 +197,7 @@ def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
     assert (run / "checkpoints" / "best.ckpt").read_bytes() == best  # only the testing was done again
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_never_came_is_said(tmp_path, mini_city):
     done = geoloc(tmp_path, *TINY, f"data.path={mini_city}", "trainer.check_val_every_n_epoch=5")
     assert done.returncode == 0, done.stderr

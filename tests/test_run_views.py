@@ -9,6 +9,7 @@ from command_line import TINY, geoloc, only_run, results_of
 UNTRAINED = [*TINY, "task=test", "saved_predictions=30", "keep_descriptors=true"]
 
 
+@pytest.mark.slow
 def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
     more = [
         "extraction=exact",
@@ -46,6 +47,7 @@ def test_a_view_and_scales_go_together_with_whitening(mini_city, tmp_path):
     assert results["domains"]["mini"]["recalls"]["20"] == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -234,7 +234,7 @@ def test_parameters_suit_the_database():
 
 def test_without_the_package_the_message_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pymilvus", None)
-    with pytest.raises(InputError, match=r"index=milvus: needs pymilvus; pip install 'geoloc\[scale\]'"):
+    with pytest.raises(InputError, match=r"index=milvus: needs pymilvus; pip install 'geoloc\[milvus\]'"):
         Milvus("a.db").check_installed()
 
 

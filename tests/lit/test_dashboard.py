@@ -114,6 +114,7 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_offline_makes_no_connection_and_stays_in_the_runs_folder(tracked):
     _, _, connections, elsewhere, _, left = tracked
     assert connections == []
