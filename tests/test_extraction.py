@@ -161,6 +161,22 @@ def test_a_precision_that_changes_descriptors_is_not_used(monkeypatch, caplog):
     assert describe.facts() == {"precision": "exact", "lowest_cosine": 1.0}
 
 
+def test_what_nobody_asked_for_has_to_agree_better(monkeypatch, caplog):
+    monkeypatch.setattr(describing, "fastest", lambda device: "bfloat16")
+    net = some_net()
+    cosine = lowest_cosine(twin(net, "bfloat16").describe(images()), net.describe(images()))
+    assert describing.LEAST["bfloat16"] < cosine < 1
+    for unasked, way in ((cosine - 1e-9, "bfloat16"), ((1 + cosine) / 2, "float32")):
+        monkeypatch.setattr(describing, "UNASKED", unasked)
+        describe = Describer("auto")
+        describe.take(net)
+        with caplog.at_level(logging.INFO), torch.inference_mode():
+            describe(images())
+        assert describe.way == way
+    assert "extraction in bfloat16 would change the descriptors" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 class Only32(nn.Module):
     """A backbone that neither torch.fx nor bfloat16 gets along with."""
 

@@ -17,6 +17,7 @@ from geoloc.net import DescriptorNet
 log = logging.getLogger(__name__)
 # Cosine to the descriptor of the network itself that each precision must reach; what does not is not used.
 LEAST = {"float32": 0.999999, "bfloat16": 0.9995}
+UNASKED = 0.99999  # the same of "auto", which must not move a recall by more than rounding does
 TRIED = 4  # images of the first batch that both ways describe
 
 
@@ -81,14 +82,16 @@ class Describer:
                 how = f"compiled in {way}" if shapes else f"in {way}"
                 log.warning("extraction %s is not possible for this network (%s)", how, reason)
                 continue
-            if cosine >= LEAST[way]:
+            least = max(LEAST[way], UNASKED) if self.precision == "auto" else LEAST[way]
+            if cosine >= least:
                 self._say(way, cosine, shapes is not None)
                 return found
-            log.warning(
+            log.log(
+                logging.INFO if self.precision == "auto" else logging.WARNING,
                 "extraction in %s would change the descriptors of this network (cosine %.6f, and %g is asked for)",
                 way,
                 cosine,
-                LEAST[way],
+                least,
             )
             give_memory_back(found.backbone)
         self._say("exact", 1.0, False)
