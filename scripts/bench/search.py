@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rounds import in_turn
 
 from geoloc.index.exact import Exact
 from geoloc.index.faiss_flat import FaissFlat
@@ -58,13 +59,7 @@ def descriptors(size: int, dim: int, queries: int) -> tuple[np.ndarray, np.ndarr
 
 def medians(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Seconds of each way, all in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return {name: statistics.median(values) for name, values in in_turn(ways, rounds).items()}
 
 
 def flat(database: np.ndarray) -> Any:
