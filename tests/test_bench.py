@@ -48,6 +48,13 @@ def test_sides_take_turns_and_the_first_round_does_not_count(bench):
     assert [len(values) for values in taken.values()] == [2, 2]
 
 
+def test_flat_faiss_is_searched_by_its_fast_way(bench):
+    import faiss
+
+    search = bench("search")
+    assert search.FEW * min(search.SIZES) > faiss.cvar.distance_compute_blas_threshold
+
+
 def test_a_stage_that_fails_is_told_and_the_others_are_measured(bench, monkeypatch, capsys, tmp_path):
     run = bench("run")
 
