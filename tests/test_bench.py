@@ -76,6 +76,23 @@ def test_a_stage_that_fails_is_told_and_the_others_are_measured(bench, monkeypat
     assert figures["failed"] == ["search"]
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("print('a table'); raise ValueError('too few')", "ValueError: too few"),
+        ("import os; os.kill(os.getpid(), 9)", "ended by signal 9"),
+        ("raise SystemExit(3)", "exit code 3"),
+    ],
+)
+def test_what_ended_a_stage(bench, monkeypatch, tmp_path, code, told):
+    run = bench("run")
+    script = tmp_path / "stage.py"
+    script.write_text(code)
+    monkeypatch.setattr(run, "__file__", str(script))
+    with pytest.raises(RuntimeError, match=told):
+        run.one("search", False, False)
+
+
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(bench, monkeypatch, capsys, tmp_path):
     run = bench("run")
     monkeypatch.setattr(run, "one", lambda *_: pytest.fail("measured"))

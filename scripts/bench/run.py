@@ -45,12 +45,14 @@ def one(stage: str, full: bool, reuse_memory: bool) -> list[dict[str, Any]]:
     """The rows of a stage, measured in a fresh process.
 
     Raises:
-        RuntimeError: It failed, with what it said last.
+        RuntimeError: It failed; what it said last.
     """
     command = [sys.executable, __file__, "--one", stage, *["--full"] * full, *["--reuse-memory"] * reuse_memory]
     done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode < 0:  # such as 9, where memory was short
+        raise RuntimeError(f"ended by signal {-done.returncode}")
     if done.returncode:
-        raise RuntimeError((done.stderr.strip() or "failed").splitlines()[-1])
+        raise RuntimeError((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
     return json.loads(done.stdout.splitlines()[-1])
 
 
