@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rounds import in_turn
 
 from geoloc.index.exact import Exact
 from geoloc.index.faiss_flat import FaissFlat
@@ -37,6 +38,7 @@ from geoloc.predictions import Predictions
 
 K = 20
 SIZES = {4096: 10_000, 512: 40_000}  # D -> N
+FEW = 500  # queries; for fewer than 250 of 512 values faiss goes without its matrix product, several times slower
 Settings = dict[str, tuple[Callable[[int], Index], tuple[int, ...]]]  # name -> index of a value, values
 FRONTIER: Settings = {
     "faiss_hnsw ef_search": (lambda value: FaissHnsw(ef_search=value), (32, 128, 512)),
@@ -58,13 +60,7 @@ def descriptors(size: int, dim: int, queries: int) -> tuple[np.ndarray, np.ndarr
 
 def medians(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Seconds of each way, all in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return {name: statistics.median(values) for name, values in in_turn(ways, rounds).items()}
 
 
 def flat(database: np.ndarray) -> Any:
@@ -133,7 +129,7 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
     """Exact search against a flat faiss index that copies the database, which is the common way."""
     found = []
     for dim in SIZES:
-        row = compare_exact(dim, 1000 if full else 200, 3)
+        row = compare_exact(dim, 1000 if full else FEW, 3)
         for name, note in (("common", "with the copy into the index"), ("faiss", "the search alone")):
             found.append(
                 {

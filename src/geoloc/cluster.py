@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from geoloc.data.images import read_image, resize, to_tensor
+from geoloc.data.images import read_pixels, resize
 from geoloc.errors import InputError
 from geoloc.extraction.describer import Describer
 from geoloc.extraction.precision import Precision
@@ -78,7 +78,7 @@ class Describe:
 def decode(batch: dict[str, np.ndarray], size: tuple[int, int]) -> dict[str, np.ndarray]:
     """`row` and `name` (the path of an image) -> the same, and `image` (B, 3, H, W) uint8."""
     torch.set_num_threads(1)
-    images = [resize(to_tensor(read_image(path)), size).numpy() for path in batch["name"]]
+    images = [resize(read_pixels(path), size).numpy() for path in batch["name"]]
     return {**batch, "image": np.stack(images)}
 
 

@@ -69,13 +69,15 @@ def test_float16_keeps_eleven_bits(tmp_path):
     assert store.vectors[0].tolist() == [1.0, 1 + 2**-10, 0.333251953125]  # ties to even; 1365 / 4096
 
 
-def test_what_nothing_can_go_on_from_is_deleted(tmp_path):
+@pytest.mark.parametrize("city", ["city", "city_v1.2"])
+def test_what_nothing_can_go_on_from_is_deleted(tmp_path, city):
     folder = tmp_path / "descriptors"
     DescriptorStore.shared(One(), folder / "mining.npy", 2, 2)
-    DescriptorStore.shared(One(), folder / "city.npy", 2, 2, stamp=STAMP)
+    DescriptorStore.shared(One(), folder / f"{city}.npy", 2, 2, stamp=STAMP)
     tidy(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["city.npy", "city.stamp.json", "city.written.npy"]
-    (folder / "city.stamp.json").unlink()
+    kept = [f"{city}.npy", f"{city}.stamp.json", f"{city}.written.npy"]
+    assert sorted(path.name for path in folder.iterdir()) == kept
+    (folder / f"{city}.stamp.json").unlink()
     tidy(folder)
     assert not folder.exists()
     tidy(folder)

@@ -153,8 +153,9 @@ class DescriptorStore:
 
 def tidy(folder: Path) -> None:
     """Delete the descriptors that a run has left and nothing can go on from: those without a stamp."""
+    stores = [path.name.removesuffix("stamp.json") for path in folder.glob("*.stamp.json")]  # "city." of city.npy
     for path in folder.glob("*"):
-        if not path.with_name(f"{path.name.split('.')[0]}.stamp.json").is_file():
+        if not path.name.startswith(tuple(stores)):
             path.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
