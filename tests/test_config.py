@@ -76,6 +76,8 @@ def test_every_small_part_can_be_made(composed, group, choice):
         (["+sede=3"], "sede: no such key; did you mean seed?"),
         (["+optimizer.weight_decy=1"], "optimizer.weight_decy: torch.optim.Adam has no such argument; did you mean"),
         (["seed=x"], "seed: input should be a valid integer"),
+        (["compile=maybe"], "compile: must be auto, true or false, not 'maybe'"),
+        (["compile=1"], "compile: must be auto, true or false, not 1"),
         (["image_size=[480]"], "image_size: must be [height, width] in whole pixels, such as [480, 640]"),
         (["image_size=[64,64,3]"], "image_size: must be [height, width] in whole pixels, such as [480, 640]"),
         (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),

@@ -177,6 +177,32 @@ def test_what_nobody_asked_for_has_to_agree_better(monkeypatch, caplog):
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def test_it_is_warned_once_and_not_after_each_epoch(monkeypatch, caplog):
+    monkeypatch.setitem(describing.LEAST, "bfloat16", 1.1)
+    net, describe = some_net(), Describer("bfloat16")
+    with caplog.at_level(logging.INFO), torch.inference_mode():
+        for _ in range(3):
+            describe.take(net)
+            describe(images())
+    assert caplog.text.count("extraction in bfloat16 would change") == 1
+    assert caplog.text.count("descriptors are computed in float32; cosine to the network's own at least") == 1
+
+
+@pytest.mark.parametrize("way", ["exact", "float32"])
+def test_mixed_precision_of_the_trainer_changes_no_descriptor(way, caplog):
+    net, describe = some_net(), Describer(way)
+    describe.take(net)
+    with caplog.at_level(logging.INFO), torch.inference_mode():
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed, found = net(images()), describe(images())
+        own = net(images())
+    assert found.numpy() == pytest.approx(own.numpy(), abs=2e-6)
+    assert (mixed - own).abs().max() > 2e-5
+    assert describe.way == way
+    said = "by the network as it is, in float32\n" if way == "exact" else "in float32; cosine"
+    assert f"descriptors are computed {said}" in caplog.text
+
+
 class Only32(nn.Module):
     """A backbone that neither torch.fx nor bfloat16 gets along with."""
 

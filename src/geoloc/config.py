@@ -159,8 +159,9 @@ def _line(item: Any, known: list[str]) -> str:
         if key.startswith(choice):  # one line for both: no number, and no list of names
             names = "a list of paths of queries or parts of them (in quotes where they are numbers)"
             return f"{choice}: must be a number from {least}, or {names}"
-    if key.startswith("baseline"):
-        return f"baseline: must be KEY=VALUE or a list of such, not {item['input']!r}"
+    for choice, wanted in (("baseline", "KEY=VALUE or a list of such"), ("compile", "auto, true or false")):
+        if key.startswith(choice):
+            return f"{choice}: must be {wanted}, not {item['input']!r}"
     return f"{key}: {_lower(item['msg'])}, not {item['input']!r}"
 
 

@@ -145,13 +145,38 @@ def test_resumed_with_folded_maps_is_what_went_on(mini_city, tmp_path):
     assert same(net, straight)
 
 
-def test_under_mixed_precision_maps_take_half(mini_city, tmp_path, caplog):
+def test_a_resumed_run_that_mines_no_more_removes_the_file_of_the_killed_one(mini_city, tmp_path, monkeypatch):
+    """All its epochs were trained, or the last one has its tuples in the checkpoint."""
+    killed = tmp_path / "descriptors" / "maps.npy"
+    with monkeypatch.context() as patched:
+        patched.setattr(FrozenMaps, "_remove", lambda *_: None)
+        train(mini_city, tmp_path, epochs=2)
+    assert killed.is_file()
+    train(mini_city, tmp_path, epochs=2, ckpt=str(tmp_path / "checkpoints" / "last.ckpt"))
+    assert not killed.exists()
+
+
+def test_under_mixed_precision_maps_take_half(mini_city, tmp_path, caplog, monkeypatch):
+    """Mining goes by them too, and without them by full precision; so steps are compared on the same tuples."""
     with caplog.at_level("INFO"):
         _, note, _ = train(mini_city, tmp_path / "with", trainer_precision="bf16-mixed")
-    _, without, _ = train(mini_city, tmp_path / "without", limit=0, trainer_precision="bf16-mixed")
     assert "0.02 MiB an image (bfloat16); room for 18 of 18 images" in caplog.text  # 128 * 8 * 8 * 2 / 2**20 = 0.016
-    assert note.mined == without.mined
+    select = datasets.Triplets.select
+    monkeypatch.setattr(
+        datasets.Triplets, "select", lambda self, _, epoch: select(self, np.array(note.mined[epoch]), epoch)
+    )
+    _, without, _ = train(mini_city, tmp_path / "without", limit=0, trainer_precision="bf16-mixed")
     assert note.losses == without.losses
+
+
+def test_mixed_precision_is_for_training_alone(mini_city, tmp_path):
+    """What is mined first, before anything is learned, is what full precision mines."""
+    (_, mixed, _), (_, full, _) = (
+        train(mini_city, tmp_path / precision, limit=0, epochs=1, trainer_precision=precision)
+        for precision in ("bf16-mixed", "32-true")
+    )
+    assert mixed.mined == full.mined
+    assert mixed.losses != full.losses
 
 
 @pytest.mark.parametrize("whole", [False, True])

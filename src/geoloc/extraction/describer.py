@@ -12,6 +12,7 @@ from geoloc.extraction.compiling import Shapes
 from geoloc.extraction.fast import lowest_cosine, twin
 from geoloc.extraction.folding import give_memory_back
 from geoloc.extraction.precision import Precision, fastest
+from geoloc.modes import full_precision
 from geoloc.net import DescriptorNet
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ TRIED = 4  # images of the first batch that both ways describe
 
 
 class Describer:
-    """Describes batches of images; nothing is learned from them.
+    """Describes batches of images; nothing is learned from them. The trainer's mixed precision is for training alone.
 
     Args:
         precision: See `Precision`.
@@ -41,6 +42,7 @@ class Describer:
         self.net: DescriptorNet | None = None
         self.twin: DescriptorNet | None = None
         self.shapes: Shapes | None = None
+        self.warned: set[tuple[str, bool]] = set()
 
     def take(self, net: DescriptorNet, shapes: Shapes | None = None) -> None:
         """Use the weights that a network has now; to be called again whenever they have changed.
@@ -56,10 +58,11 @@ class Describer:
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 images -> (B, D) float32 descriptors."""
         assert self.net is not None, "take a network first"
-        if self.twin is None:
-            self.twin = self._chosen(self.net, images[:TRIED])
-        self.twin.multiscale = self.net.multiscale
-        return self.twin(images)
+        with full_precision(images):
+            if self.twin is None:
+                self.twin = self._chosen(self.net, images[:TRIED])
+            self.twin.multiscale = self.net.multiscale
+            return self.twin(images)
 
     def facts(self) -> dict[str, Any]:
         """Plain values for results.json."""
@@ -79,26 +82,30 @@ class Describer:
                 cosine = lowest_cosine(found(images), own)
             except Exception as error:  # what a foreign backbone raises that does not know this, or a missing compiler
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                how = f"compiled in {way}" if shapes else f"in {way}"
-                log.warning("extraction %s is not possible for this network (%s)", how, reason)
+                self._warn(way, shapes, f"is not possible for this network ({reason})")
                 continue
             least = max(LEAST[way], UNASKED) if self.precision == "auto" else LEAST[way]
             if cosine >= least:
                 self._say(way, cosine, shapes is not None)
                 return found
-            log.log(
-                logging.INFO if self.precision == "auto" else logging.WARNING,
-                "extraction in %s would change the descriptors of this network (cosine %.6f, and %g is asked for)",
-                way,
-                cosine,
-                least,
-            )
+            apart = f"(cosine {cosine:.6f}, and {least:g} is asked for)"
+            self._warn(way, shapes, f"would change the descriptors of this network {apart}")
             give_memory_back(found.backbone)
         self._say("exact", 1.0, False)
         return net
 
+    def _warn(self, way: str, shapes: Shapes | None, why: str) -> None:
+        """Once a run, for each epoch of training tries again; what nobody has asked for is no warning."""
+        tried = way, shapes is not None
+        first = logging.INFO if self.precision == "auto" and shapes is None else logging.WARNING
+        level = logging.DEBUG if tried in self.warned else first
+        self.warned.add(tried)
+        log.log(level, "extraction %s %s", f"compiled in {way}" if shapes else f"in {way}", why)
+
     def _say(self, way: str, agreement: float, compiled: bool) -> None:
         if (way, compiled) != (self.way, self.compiled):
-            how = f"{way}, by a compiled backbone" if compiled else way
-            log.info("descriptors are computed in %s; cosine to the network's own at least %.6f", how, agreement)
+            how = "by the network as it is, in float32" if way == "exact" else f"in {way}"
+            how += ", by a compiled backbone" if compiled else ""
+            how += "" if way == "exact" else f"; cosine to the network's own at least {agreement:.6f}"
+            log.info("descriptors are computed %s", how)
         self.way, self.agreement, self.compiled = way, agreement, compiled

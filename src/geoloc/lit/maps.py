@@ -156,12 +156,12 @@ class FrozenMaps(Callback):
         )
 
     def _remove(self, trainer: pl.Trainer) -> None:
-        if self.file is None:
-            return
-        self.file.file.close()
-        self.file = None
-        if trainer.is_global_zero:
-            self.path.unlink(missing_ok=True)
+        if self.file is not None:
+            self.file.file.close()
+            self.file = None
+        # Without a file of its own too: a resumed run that mines no more has that of the killed one.
+        if trainer.is_global_zero and self.path.is_file():
+            self.path.unlink()
             if not any(self.path.parent.iterdir()):
                 self.path.parent.rmdir()
 

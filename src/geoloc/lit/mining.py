@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -221,11 +222,13 @@ def _describe(
     mine = rows[trainer.global_rank :: trainer.world_size]
     module.describer.take(module.net)
     described = _as_a_whole(module, data, mine) if maps is None else maps.described(trainer, module, rows, mine)
+    # Maps that training steps use are as the trainer's precision makes them; else that is for training alone.
+    of_steps = data.triplets.places is not None
     with (
         progress_bar("mining", shown=trainer.progress_bar_callback is not None, told=True) as advance,
         eval_mode(module.net),
         torch.inference_mode(),
-        trainer.precision_plugin.forward_context(),
+        trainer.precision_plugin.forward_context() if of_steps else nullcontext(),
     ):
         done = 0
         for batch_rows, descriptors in described:
