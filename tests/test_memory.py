@@ -156,7 +156,7 @@ def test_the_banner_of_a_run(mini_city, tmp_path, caplog):
     assert set(results["shares"]) == set(STAGES)
     assert sum(results["shares"].values()) == pytest.approx(100)
     page = (tmp_path / "run" / "report.html").read_text()
-    assert f"<td>preparation</td><td>{results['shares']['preparation']} %</td>" in page
+    assert f"<td>preparation</td><td>{results['shares']['preparation']}\u00a0%</td>" in page
 
 
 def test_images_of_a_training_step(mini_city, tmp_path, caplog):

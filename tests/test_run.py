@@ -133,6 +133,7 @@ def test_an_untrained_network_is_said_to_be_one(trained, mini_city):
     assert any("UNTRAINED" in line for line in results_of(only_run(folder, "untrained"))["warnings"])
 
 
+@pytest.mark.slow
 def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
     base = [*TINY, f"data.path={mini_city}"]
     for arguments, message in (
@@ -164,18 +165,21 @@ def test_wrong_input_is_one_line_each_and_exit_code_2(tmp_path, mini_city):
     assert done.stderr.count("\n") == 1
 
 
-def test_help_tells_what_can_be_typed_and_may_be_cut_off(tmp_path):
+def test_help_tells_what_can_be_typed_and_may_be_cut_off(tmp_path, monkeypatch):
     done = geoloc(tmp_path, "--help")
     assert done.stdout.startswith("geoloc trains and evaluates networks that tell where a photo was taken.\n")
     assert "optimizer: adam, adamw, asgd, sgd\n" in done.stdout
     assert "optimizer=adamw aug=night" in done.stdout
-    cut = start(tmp_path, "--help")
-    cut.stdout.close()  # as `head` does
-    assert cut.stderr.read() == ""
-    assert cut.wait() == 1
+    for unbuffered in ("", "1"):
+        monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+        cut = start(tmp_path, "--help")
+        cut.stdout.close()  # as `head` does
+        assert cut.stderr.read() == ""
+        assert cut.wait() == 1
     assert list(tmp_path.iterdir()) == []  # nothing was run
 
 
+@pytest.mark.slow
 def test_a_damaged_image_names_itself_and_loses_nothing(tmp_path, mini_city):
     city = write_mini_city(tmp_path / "city")
     victim = sorted((city / "images/test/database").iterdir())[3]

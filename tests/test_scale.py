@@ -69,7 +69,7 @@ def test_memory_is_that_of_the_call(scripts):
     seconds, needed, result = scripts[0].timed(lambda: np.ones(10_000_000).sum())
     assert result == 10_000_000
     assert seconds > 0
-    assert 78e6 < needed < 120e6
+    assert 60e6 < needed < 120e6  # 80 MB, of which an allocator may have some at hand
 
 
 def test_the_frontier_of_one_setting(scripts, tmp_path):

@@ -76,6 +76,7 @@ def metrics(run, own):
     return [{key: value for key, value in row.items() if key.endswith("loss") or "/R" in key} for row in rows]
 
 
+@pytest.mark.slow
 def test_a_run_is_that_on_the_same_photos_in_the_layout(photos, runs):
     _, manifest, layout = photos
     there, here = (results_of(run)["domains"] for run in runs)
@@ -95,6 +96,7 @@ def test_a_run_is_that_on_the_same_photos_in_the_layout(photos, runs):
     assert (runs[1] / "report.html").read_text().count("data:image/jpeg;base64") >= 1
 
 
+@pytest.mark.slow
 def test_search_opens_the_manifest_again_and_notices_changes(photos, runs, tmp_path):
     _, manifest, layout = photos
     chain = ["task=search", "postprocess=[geo_neighbours]"]

@@ -208,7 +208,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and time limits end a job as Ctrl-C does
     try:
         sys.argv[1:] = resumed_arguments(sys.argv[1:])
-        run_job()
+        try:
+            run_job()
+        finally:
+            sys.stdout.flush()  # what is still to be written may meet a broken pipe too
         if FAILURES:
             raise FAILURES[0]
     except (HydraException, OmegaConfBaseException, InputError) as error:
