@@ -43,7 +43,7 @@ def test_the_stamp_is_of_all_that_the_rows_depend_on(city, tmp_path):
         trainer = tiny_trainer(tmp_path, [])
         trainer.datamodule = data
         (domain,) = data.domains["test"]
-        return stamp_of(domain, domain, model, trainer, asked)
+        return stamp_of(domain, domain.fingerprint(), model, trainer, asked)
 
     first = stamp(dtype="float32")
     assert first == stamp(dtype="float32") == stamp(batch=32, dtype="float32")

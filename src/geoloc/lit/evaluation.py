@@ -128,7 +128,8 @@ class Evaluation:
         self.protocol = protocol_of(data.image_size, self.view, multiscale, data.decode)
         domains = [] if stage == "val" else data.domains["val" if stage == "tune" else stage]
         asked = {**self.extraction, "dtype": self.dtype, **self.protocol}
-        self.stamps = {each.name: stamp_of(each, domains[0], self.model, self.trainer, asked) for each in domains}
+        first = domains[0].fingerprint() if domains else ""  # asked once: it looks at every photo
+        self.stamps = {each.name: stamp_of(each, first, self.model, self.trainer, asked) for each in domains}
         data.left = {
             each.name: left_of(each, self._path(each), self.stamps[each.name], self.view.count, self.trainer.world_size)
             for each in domains

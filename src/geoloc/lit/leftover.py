@@ -18,14 +18,12 @@ from geoloc.lit.store import DescriptorStore
 log = logging.getLogger(__name__)
 
 
-def stamp_of(
-    domain: Domain, first: Domain, model: str, trainer: pl.Trainer, asked: Mapping[str, Any]
-) -> dict[str, Any]:
+def stamp_of(domain: Domain, first: str, model: str, trainer: pl.Trainer, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Plain values that say what the rows of a domain's store are descriptors of, and what decided on their precision.
 
     Args:
         domain: Whose photos they are of.
-        first: The domain that is described first, by whose photos the describer chooses.
+        first: Fingerprint of the domain that is described first, by whose photos the describer chooses.
         model: Hash of the network.
         trainer: Has the devices.
         asked: How they were to be described.
@@ -40,7 +38,7 @@ def stamp_of(
         "fastest": fastest(device),
         "processes": trainer.world_size,
         "tried": min(TRIED, batch),
-        "tried_of": first.fingerprint(),
+        "tried_of": first,
         **asked,
     }
 
