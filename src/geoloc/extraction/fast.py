@@ -47,9 +47,14 @@ def twin(net: DescriptorNet, precision: str, shapes: Shapes | None = None) -> De
         shapes: What the backbone is compiled for; None: it is not.
     """
     found = copy(net)
-    backbone = Fast(folded(net.backbone), torch.bfloat16 if precision == "bfloat16" else torch.float32, shapes)
+    backbone = Fast(folded(net.backbone), dtype_of(precision), shapes)
     found.__dict__["_modules"] = {**net._modules, "backbone": backbone}
     return found
+
+
+def dtype_of(precision: str) -> torch.dtype:
+    """What a backbone is cast to, "float32" or "bfloat16"."""
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def lowest_cosine(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -8,7 +8,7 @@ from copy import copy
 import torch
 from torch import nn
 
-from geoloc.extraction.fast import Fast
+from geoloc.extraction.fast import Fast, dtype_of
 from geoloc.extraction.folding import folded
 from geoloc.net import DescriptorNet
 
@@ -48,7 +48,7 @@ def stem_of(net: DescriptorNet, way: str) -> Callable[[torch.Tensor], torch.Tens
     """
     parts = parted(net)
     assert parts is not None
-    first = parts[0] if way == "exact" else Stem(folded(parts[0]), _dtype(way))
+    first = parts[0] if way == "exact" else Stem(folded(parts[0]), dtype_of(way))
     found = copy(net)
     found.__dict__["_modules"] = {**net._modules, "backbone": first, "block": None}
 
@@ -70,7 +70,7 @@ def rest_of(net: DescriptorNet, way: str) -> Callable[[torch.Tensor], torch.Tens
     """
     parts = parted(net)
     assert parts is not None
-    rest = parts[1] if way == "exact" else Fast(folded(parts[1]), _dtype(way))
+    rest = parts[1] if way == "exact" else Fast(folded(parts[1]), dtype_of(way))
 
     def described(maps: torch.Tensor) -> torch.Tensor:
         features = rest(maps)
@@ -78,7 +78,3 @@ def rest_of(net: DescriptorNet, way: str) -> Callable[[torch.Tensor], torch.Tens
         return net.whitened(net.projected(net.aggregator(features)))
 
     return described
-
-
-def _dtype(way: str) -> torch.dtype:
-    return torch.bfloat16 if way == "bfloat16" else torch.float32
