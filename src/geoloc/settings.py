@@ -41,7 +41,7 @@ class Settings(BaseModel, extra="forbid"):
     train_batch_size: int = Field(ge=1)
     infer_batch_size: int | None = Field(ge=1)
     decode: Literal["full", "reduced"]
-    extraction: Literal["auto", "exact", "float32", "bfloat16"]
+    extraction: Literal["auto", "exact", "float32", "tf32", "bfloat16"]
     compile: Literal["auto"] | bool
     reuse_memory: bool
     frozen_maps: float = Field(ge=0, allow_inf_nan=False)
