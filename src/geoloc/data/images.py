@@ -58,7 +58,7 @@ def read_image(path: str | Path, at_least: tuple[int, int] | None = None) -> Ima
         raise InputError(f"{path}: no such image") from None
     except Exception as error:  # damaged files raise many things, and each must name its file
         raise InputError(f"{path}: cannot be read as an image ({_reason(error)}); replace or remove it") from None
-    return _to_rgb(upright)
+    return rgb(upright)
 
 
 def read_pixels(path: str | Path, enough: tuple[int, int] | None = None) -> torch.Tensor:
@@ -118,7 +118,8 @@ def _reason(error: Exception) -> str:
     return "not an image, or a damaged one" if isinstance(error, Image.UnidentifiedImageError) else str(error)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def rgb(image: Image.Image) -> Image.Image:
+    """An upright image as 8-bit RGB; see the head of this file."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I;16"):
