@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from geoloc.data.batches import stacked
-from geoloc.data.images import TURNS, orientation_of, read_pixels, resize, rgb, to_tensor
+from geoloc.data.images import read_pixels, resize, to_tensor, upright
 from geoloc.data.prepare.heic import read_heic_too
 from geoloc.errors import InputError
 
@@ -73,8 +73,7 @@ def pixels_of(photo: Photo, size: tuple[int, int], enough: tuple[int, int] | Non
     if isinstance(photo, np.ndarray):
         pixels = torch.from_numpy(photo if photo.flags.writeable else photo.copy()).movedim(-1, 0)
     elif isinstance(photo, Image.Image):
-        turn = TURNS.get(orientation_of(photo))
-        pixels = to_tensor(rgb(photo if turn is None else photo.transpose(turn)))
+        pixels = to_tensor(upright(photo))
     else:
         pixels = read_pixels(photo, enough)  # type: ignore[arg-type]
     return resize(pixels, size)
