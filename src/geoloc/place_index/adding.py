@@ -23,7 +23,7 @@ from geoloc.places import PlaceSet
 
 log = logging.getLogger(__name__)
 Same: TypeAlias = Literal["refuse", "skip", "replace"]
-BLOCK = 2**28  # bytes of descriptors that become a segment
+BLOCK, LEAST = 2**28, 256  # bytes of descriptors that become a segment, and photos at least
 
 
 def new_records(contents: Contents, places: PlaceSet, prefix: str, same: Same) -> tuple[Records, set[str]]:
@@ -75,7 +75,7 @@ def segments_of(
     Raises:
         InputError: A photo cannot be read, or its descriptor is not finite.
     """
-    step = max(256, BLOCK // (net.out_dim * np.dtype(dtype).itemsize))
+    step = max(LEAST, BLOCK // (net.out_dim * np.dtype(dtype).itemsize))
     block = np.empty((min(step, len(records)), net.out_dim), dtype)
     start = filled = 0
     paths = [Path(path) for path in records.paths]
