@@ -200,7 +200,7 @@ def test_replacing_block_by_block_never_loses_a_photo(net, photos, tmp_path, mon
     index = geoloc.Index.load(tmp_path / "index", net)
     sizes = []
     real = geoloc.Index.save
-    monkeypatch.setattr(geoloc.Index, "save", lambda self: real(self) and sizes.append(len(self)))
+    monkeypatch.setattr(geoloc.Index, "save", lambda self: real(self) or sizes.append(len(self)))
     index.add(photos, net, same="replace", save=True)
     assert sizes == [8, 8, 8]
     assert len(geoloc.Index.load(tmp_path / "index")) == 8

@@ -160,7 +160,7 @@ class Index(Searchable):
         self.contents = self.contents.without(wanted)
         return len(wanted)
 
-    def save(self, folder: str | Path | None = None, overwrite: bool = False) -> Path:
+    def save(self, folder: str | Path | None = None, overwrite: bool = False) -> None:
         """Write what is not on the disk yet; the index there is the old one until all of the new one is written.
 
         Where another process has saved meanwhile, what was added and removed here is added and removed there. Where
@@ -170,9 +170,6 @@ class Index(Searchable):
             folder: Where; None: where it was loaded from or saved before.
             overwrite: Whether another index in the folder may be replaced.
 
-        Returns:
-            The folder.
-
         Raises:
             InputError: There is no room, another index is there, or an id that was added here was added there too.
         """
@@ -180,7 +177,6 @@ class Index(Searchable):
         if target is None:
             raise InputError("save: name a folder for the index")
         self._write(target, overwrite, tidied)
-        return target
 
     def compact(self) -> None:
         """Save all photos as one block, without those that were removed, whose space is freed."""
