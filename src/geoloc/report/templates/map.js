@@ -148,8 +148,8 @@ class PlaceMap {
     if (before && after) this.zoom(after / before, (x + ox) / 2, (y + oy) / 2);
   }
 
-  // The nearest query; where several stand at one place, each click gives the next.
-  pick(x, y) {
+  // Queries that a click at (x, y) may mean, the nearest first.
+  nearest(x, y) {
     const near = [];
     for (const query of this.shown) {
       const place = this.at(this.data.map.queries[query]);
@@ -158,10 +158,14 @@ class PlaceMap {
       const far = Math.hypot(px - x, py - y);
       if (far <= NEAR) near.push([far, query]);
     }
+    return near.sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, query]) => query);
+  }
+
+  // The nearest query; where several stand at one place, each click gives the next.
+  pick(x, y) {
+    const near = this.nearest(x, y);
     if (!near.length) return;
-    near.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    const turn = near.findIndex(([, query]) => query === this.chosen);
-    this.choose(near[(turn + 1) % near.length][1]);
+    this.choose(near[(near.indexOf(this.chosen) + 1) % near.length]);
     this.onPick(this.chosen);
   }
 
@@ -185,12 +189,16 @@ class PlaceMap {
     this.canvas.scrollIntoView({ block: "center" });
   }
 
+  paint() {
+    paint(this);
+  }
+
   draw() {
     if (this.waiting || !this.scale) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      paint(this);
+      this.paint();
     });
   }
 }
