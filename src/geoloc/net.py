@@ -42,6 +42,7 @@ class DescriptorNet(nn.Module):
         multiscale: Describes images at several scales while a test goes on (`at_scales`); else None, and never saved.
         out_dim: D.
         spec: Plain values from which `from_spec` builds the same architecture.
+        calibration: Plain facts of `locate.Calibration` that came with the network; None for none.
 
     Raises:
         InputError: The parts or the image size do not go together; says what would.
@@ -83,6 +84,7 @@ class DescriptorNet(nn.Module):
         self.unit_length = unit_length
         self.out_dim: int = (head or aggregator).out_dim  # type: ignore[assignment]
         self.spec: dict[str, Any] = {}
+        self.calibration: dict[str, Any] | None = None
         for name in ("mean", "std"):
             values = 255 * torch.tensor(getattr(backbone, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
@@ -193,6 +195,8 @@ class DescriptorNet(nn.Module):
         folder = Path(folder)
         save_file({name: value.contiguous() for name, value in self.state_dict().items()}, folder / WEIGHTS_FILE)
         content = {"format": FORMAT, "network": self.spec, "about": dict(about or {})}
+        if self.calibration is not None:
+            content["calibration"] = self.calibration
         (folder / SPEC_FILE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     @classmethod
@@ -211,6 +215,7 @@ class DescriptorNet(nn.Module):
             raise InputError(f"{folder / SPEC_FILE}: not of format {FORMAT}, which this version reads")
         net = cls.from_spec(content["network"], load=False)
         load_exactly(net, load_file(folder / WEIGHTS_FILE), str(folder / WEIGHTS_FILE))
+        net.calibration = content.get("calibration")
         return net.eval()
 
 
