@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from geoloc.checks_of_photos import of_photos
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "report", "check", "compare")
-READING = ("train", "test", "describe")  # tasks in which a network sees images
+TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize")
+READING = ("train", "test", "describe", "localize")  # tasks in which a network sees images
 OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
@@ -69,7 +70,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
-    found += _of_images(content)
+    found += _of_images(content) + of_photos(content)
     if content["attention"] and content["task"] not in ("train", "test"):
         found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):
