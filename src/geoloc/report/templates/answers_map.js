@@ -29,15 +29,9 @@ class AnswerMap extends PlaceMap {
   paint() {
     const pen = this.canvas.getContext("2d");
     const styles = getComputedStyle(this.canvas);
-    const colours = Object.fromEntries(["soft", "ink", "blue", "wrong"].map((name) => [name, styles.getPropertyValue(`--${name}`).trim()]));
+    const colours = coloursOf(this.canvas, ["soft", "ink", "blue"]);
     pen.clearRect(0, 0, this.width, this.height);
-    pen.fillStyle = colours.soft;
-    pen.globalAlpha = 0.55;
-    for (const place of this.data.map.cloud) {
-      if (!this.at(place)) continue;
-      const [x, y] = this.pixel(place);
-      if (this.inView(x, y)) pen.fillRect(x - 1.25, y - 1.25, 2.5, 2.5);
-    }
+    this.paintCloud(pen, colours.soft);
     const faded = this.chosen === null ? 1 : 0.35;
     const size = Math.min(5, Math.max(2, 5 * Math.sqrt((300 / (this.shown.length || 1)) * (this.scale / this.whole))));
     for (const query of this.shown) this.paintAnswer(pen, query, styles, faded, size, this.shown.length <= CIRCLES);

@@ -2,17 +2,9 @@
 // where their first prediction stands. Colours are those of the page.
 function paint(map) {
   const pen = map.canvas.getContext("2d");
-  const styles = getComputedStyle(map.canvas);
-  const names = ["soft", "ink", "blue", "right", "wrong"];
-  const colours = Object.fromEntries(names.map((name) => [name, styles.getPropertyValue(`--${name}`).trim()]));
+  const colours = coloursOf(map.canvas, ["soft", "ink", "blue", "right", "wrong"]);
   pen.clearRect(0, 0, map.width, map.height);
-  pen.fillStyle = colours.soft;
-  pen.globalAlpha = 0.55;
-  for (const place of map.data.map.cloud) {
-    if (!map.at(place)) continue;
-    const [x, y] = map.pixel(place);
-    if (map.inView(x, y)) pen.fillRect(x - 1.25, y - 1.25, 2.5, 2.5);
-  }
+  map.paintCloud(pen, colours.soft);
   const faded = map.chosen === null ? 1 : 0.35;
   paintLines(map, pen, colours.wrong, faded);
   // Small where thousands lie close, full-grown as one zooms in.
