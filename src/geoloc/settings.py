@@ -58,6 +58,8 @@ class Settings(BaseModel, extra="forbid"):
     keep_descriptors: bool
     report_queries: int = Field(ge=0)
     attention: Annotated[int, Field(ge=0)] | list[str]
+    calibrate: Literal["auto"] | bool
+    answer_precision: float = Field(gt=0, lt=1)
     unreadable: Literal["stop", "skip_and_count"]
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]
