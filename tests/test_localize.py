@@ -238,7 +238,7 @@ def test_an_index_of_another_network_is_refused(localize, photos, tmp_path):
     DescriptorNet.from_spec(spec_of(aggregator="gem", size=(64, 64)), load=False).save(other)
     with pytest.raises(InputError, match="holds descriptors of another network"):
         localize(database=run / "index", net=other)
-    with pytest.raises(InputError, match="is a run.s folder; its index is database="):
+    with pytest.raises(InputError, match=r"is a run.s folder; its index is database="):
         localize(database=run)
     with pytest.raises(InputError, match="coordinates: has no effect on database="):
         localize("coordinates=utm", database=run / "index")

@@ -23,7 +23,7 @@ from geoloc.index.index import Fitted
 from geoloc.index.index import Index as Engine
 from geoloc.locate.calibration import Calibration
 from geoloc.locate.signals import signals
-from geoloc.locate.vote import vote
+from geoloc.locate.vote import VOTERS, vote
 from geoloc.net import DescriptorNet
 from geoloc.place_index.agreement import check_network
 from geoloc.place_index.index import Index
@@ -46,7 +46,7 @@ class Locator:
         index: Of photos whose positions are known, described by the same network.
         calibration: Turns what a vote looks like into a confidence; None: answers have none.
         steps: Post-processing of the candidates, in this order.
-        k: Candidates of each photo; a calibration says with how many of them it votes.
+        k: Candidates of each photo; of more than 20 the first 20 vote.
         precision: Share of right answers for which the threshold is chosen, below which a place counts as unknown.
         device: Where the network works; None: where it is.
         radius: Metres; what counts as one place. A calibration says it itself.
@@ -86,8 +86,7 @@ class Locator:
         self.steps = list(steps)
         facts = {} if calibration is None else calibration.fitted_on
         self.radius = float(facts.get("radius_m", radius))
-        self.voters = int(facts.get("k", k))
-        self.k = max(k, self.voters)
+        self.k, self.voters = k, min(k, VOTERS)
         self.threshold = None if calibration is None else calibration.threshold(precision)
         self.describer = Describer(_precision(self.how, index))
         self.describer.take(net)

@@ -10,15 +10,17 @@ from typing import Any, TypeVar
 
 from geoloc.data.georeferenced import photos_with_positions
 from geoloc.errors import InputError
+from geoloc.lit.protocol import protocol_of
 from geoloc.locate.calibration import Calibration
+from geoloc.locate.usable import usable
 from geoloc.locator import Locator, check_steps
 from geoloc.net import DescriptorNet
 from geoloc.place_index.index import Index
 from geoloc.place_index.storage import MANIFEST
 from geoloc.places import PlaceSet
 from geoloc.queries import Describing
-from geoloc.search import check_chain
 from geoloc.tasks import build
+from geoloc.tasks.calibration import compared
 from geoloc.tasks.job import Job, refuse_idle
 
 Found = TypeVar("Found")
@@ -73,30 +75,26 @@ def open_locator(job: Job, problems: Sequence[str] = ()) -> Locator:
     Raises:
         InputError: With a line for each thing that is missing or does not fit.
     """
-    found = list(problems)
-    view, steps = job.make(job.cfg["views"]), build.steps(job)
+    cfg, found, steps = job.cfg, list(problems), build.steps(job)
     net = _tried(partial(_network, job), found)
     source = _tried(partial(_source, job), found)
-    _tried(partial(check_chain, view, steps), found)
     _tried(partial(check_steps, steps), found)
     if net is None or source is None or found:
         raise InputError(*found)
-    net.multiscale = job.make(job.cfg["multiscale"])
+    net.multiscale = job.make(cfg["multiscale"])
     net.to(build.device(job)).eval()
-    calibration = _calibration(job, net)
-    index = _index(job, net, source)
-    how = Describing(
-        view, job.cfg["extraction"], job.cfg["infer_batch_size"], job.cfg["num_workers"], job.cfg["decode"]
-    )
+    view = job.make(cfg["views"])
+    how = Describing(view, cfg["extraction"], cfg["infer_batch_size"], cfg["num_workers"], cfg["decode"])
+    calibration = _calibration(job, net, how)
     return Locator(
         net,
-        index,
+        _index(job, net, source),
         calibration,
         steps,
-        job.cfg["saved_predictions"],
-        job.cfg["answer_precision"],
-        radius=job.cfg["radius"]["eval"],
-        engine=job.make(job.cfg["index"]),
+        cfg["saved_predictions"],
+        cfg["answer_precision"],
+        radius=cfg["radius"]["eval"],
+        engine=job.make(cfg["index"]),
         describing=how,
     )
 
@@ -131,18 +129,24 @@ def _network(job: Job) -> DescriptorNet:
     return net
 
 
-def _calibration(job: Job, net: DescriptorNet) -> Calibration | None:
-    """What turns votes into confidences, if it came with the network and was fitted to it."""
-    facts: dict[str, Any] | None = getattr(net, "calibration", None)
-    if facts is None:
+def _calibration(job: Job, net: DescriptorNet, how: Describing) -> Calibration | None:
+    """What turns votes into confidences, if it came with the network and was fitted to it; warns of what is wrong."""
+    cfg = job.cfg
+    protocol = protocol_of(net.image_size, how.view, net.multiscale, how.decode) | {"index": cfg["index"]}
+    asked = compared(protocol, cfg["postprocess"], cfg["saved_predictions"])
+    found, warnings = usable(net.calibration, net.digest(), asked)
+    for line in warnings:
+        log.warning("%s", line)
+    if found is None:
         log.warning(
-            "the network has no calibration, so there is no confidence, no expected error, and nothing counts as"
-            " unknown; labelled queries give it one: python -m geoloc.run task=test checkpoint=%s calibrate=true"
+            "without a calibration there is no confidence, no expected error, and no photo counts as unknown; labelled"
+            " photos give one: python -m geoloc.run task=test checkpoint=%s calibrate=true val_folder=DATA_SET"
             ' "test_folders=[DATA_SET]", and then checkpoint=RUN, the folder of that run',
-            job.cfg["checkpoint"] or "PATH",
+            cfg["checkpoint"] or "PATH",
         )
-        return None
-    return Calibration.of(facts)
+    elif "radius.eval" in job.typed:
+        log.warning("radius.eval changes nothing: the calibration is of %g m", found.fitted_on["radius_m"])
+    return found
 
 
 def _source(job: Job) -> Path | PlaceSet:
