@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from geoloc.checks_of_photos import of_photos
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "report", "check", "compare")
-READING = ("train", "test", "describe")  # tasks in which a network sees images
+TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize")
+READING = ("train", "test", "describe", "localize")  # tasks in which a network sees images
 OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
@@ -68,7 +69,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
-    found += _of_images(content)
+    found += _of_images(content) + of_photos(content)
     if content["attention"] and content["task"] not in ("train", "test"):
         found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):
@@ -81,7 +82,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
 def _of_images(content: dict[str, Any]) -> list[str]:
     """What is done with images, or with what is found, in tasks that do no such thing."""
     rules = [("decode", "full", READING), ("frozen_maps", 0, ("train",)), ("calibrate", "auto", ("train", "test"))]
-    rules.append(("answer_precision", 0.9, ("train", "test", "search")))
+    rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize")))
     wrong = [(key, tasks) for key, usual, tasks in rules if content[key] != usual and content["task"] not in tasks]
     return [f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone" for key, tasks in wrong]
 

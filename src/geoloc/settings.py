@@ -33,6 +33,8 @@ class Settings(BaseModel, extra="forbid"):
     checkpoint: str | None
     resume: str | None
     run: str | None
+    database: str | None
+    queries: str | None
     runs: list[str] | None
     other_protocols: bool
     figures: Figures | None = None  # task=report alone has it
