@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from geoloc.earth import from_latlon, surface_latlon, to_latlon
 from geoloc.predictions import Predictions
-
-Frame = Literal["utm", "local", "earth"]  # see `geoloc.places.PlaceSet`
 
 
 @dataclass(frozen=True)
@@ -65,27 +61,3 @@ class Answers:
         """Whether there are confidences."""
         return bool(np.isfinite(self.confidence).any())
 
-
-def located(xy: np.ndarray, frame: Frame, zones: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Degrees and UTM coordinates of positions in the frame of a database.
-
-    Args:
-        xy: (n, A) float64 metres, in that frame.
-        frame: Which it is.
-        zones: (N,) str, those of the database; if `frame` is "utm" they are one, which not every image may say whole.
-
-    Returns:
-        (n, 2) float64 degrees, NaN where they are not known; (n, 2) float64 easting and northing; (n,) str zones.
-
-    Example:
-        >>> latlon, utm, own = located(np.array([[500000.0, 0.0]]), "utm", np.array(["31", "31 north"]))
-        >>> latlon.round(6).tolist(), utm.tolist(), own.tolist()
-        ([[0.0, 3.0]], [[500000.0, 0.0]], ['31 north'])
-    """
-    if frame == "earth":
-        latlon = surface_latlon(xy)
-        return latlon, *from_latlon(latlon)
-    nowhere = np.full((len(xy), 2), np.nan)
-    zone = max((str(each) for each in np.unique(zones)), key=len, default="") if frame == "utm" else ""
-    own = np.full(len(xy), zone)
-    return (to_latlon(xy, own) if " " in zone else nowhere), xy, own

@@ -35,7 +35,7 @@ MAY_CHANGE = (
 )
 
 
-DESCRIBING = ("test", "describe")  # tasks that go on from the descriptors which they have left
+DESCRIBING = ("test", "describe", "localize")  # tasks that go on from the descriptors which they have left
 
 
 def resumed_arguments(arguments: list[str]) -> list[str]:

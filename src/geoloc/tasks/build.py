@@ -93,7 +93,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
         radii=(cfg["radius"]["positive"], cfg["radius"]["negative"]),
         augment=job.make(cfg["aug"]),
         train_batch_size=cfg["train_batch_size"],
-        infer_batch_size=cfg["infer_batch_size"] or batch_size(net, _device(job)),
+        infer_batch_size=cfg["infer_batch_size"] or batch_size(net, device(job)),
         num_workers=cfg["num_workers"],
         seed=job.seed,
         view=job.make(cfg["views"]),
@@ -101,7 +101,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
     )
 
 
-def _device(job: Job) -> torch.device:
+def device(job: Job) -> torch.device:
     """Where the network is going to be; of several GPUs the first, which is like the others."""
     gpu = job.cfg["trainer"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return torch.device("cuda" if gpu else "cpu")
