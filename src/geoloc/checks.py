@@ -10,8 +10,8 @@ from typing import Any
 from geoloc.checks_of_photos import of_photos
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize")
-READING = ("train", "test", "describe", "localize")  # tasks in which a network sees images
+TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize", "demo")
+READING = ("train", "test", "describe", "localize", "demo")  # tasks in which a network sees images
 OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",

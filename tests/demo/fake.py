@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from geoloc.answers import Answers, located
+from geoloc.answers import Answers
 from geoloc.data.images import read_image
+from geoloc.place_index.frame import Frame
 from geoloc.predictions import Predictions
 
 
@@ -40,12 +41,12 @@ class FakeLocator:
             ids=[path.name for path in paths],
             paths=[str(path) for path in paths],
             times=["2024-06-12"] * len(paths),
-            frame=SimpleNamespace(coordinates="utm" if zone else "local", zone=zone),
+            frame=Frame("utm" if zone else "local", zone),
+            coordinates="utm" if zone else "local",
             dim=192,
         )
-        self.net = SimpleNamespace(
-            spec={part: {"_target_": f"geoloc.{part}.{kind}"} for part, kind in (("backbone", "ResNet"), ("aggregator", "GeM"))}
-        )
+        parts = {"backbone": "geoloc.backbones.resnet.ResNet", "aggregator": "geoloc.aggregators.gem.GeM"}
+        self.net = SimpleNamespace(spec={part: {"_target_": target} for part, target in parts.items()})
         self.vectors = np.stack([describe(path) for path in paths])
         self.calibration: SimpleNamespace | None = None
         self.asked: list[object] = []
@@ -67,11 +68,9 @@ class FakeLocator:
         unknown = np.full(1, np.nan)
         sure = support if self.calibration else unknown
         frame = self.index.frame
-        latlon, utm, zones = located(xy, frame.coordinates, np.array([frame.zone]))
-        if frame.coordinates == "local":
-            utm = np.full((1, 2), np.nan)
+        latlon, zones = frame.latlon(xy), np.array([frame.zone])
         known = sure >= (np.inf if self.threshold is None else self.threshold) if self.calibration else np.ones(1, bool)
         found = Predictions(ids[None], distances[ids][None].astype(np.float32), len(distances))
         return Answers(
-            ["photo 1"], xy, latlon, utm, zones, support, unknown, sure, 10 * (1.5 - sure), known, found, self.threshold
+            ["photo 1"], xy, latlon, xy, zones, support, unknown, sure, 10 * (1.5 - sure), known, found, self.threshold
         )

@@ -1,1 +1,1 @@
-"""The demo page: drop a photo into a browser, see where it was taken. Nothing here knows Hydra, Lightning or a config."""
+"""The demo page: drop a photo into a browser, see where it was taken. Knows neither Hydra nor Lightning."""

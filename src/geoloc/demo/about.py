@@ -40,13 +40,14 @@ def about(locator: Locator, database: str, own: bool) -> About:
     loaded = f"{len(index):,} photos of {database}, described by {network} ({index.dim:,} values each)."
     if locator.calibration is None:
         calibrated = (
-            "Not calibrated: answers come without a confidence. task=test checkpoint=RUN calibrate=true measures how sure"
-            " they are on labelled photos."
+            "Not calibrated: answers come without a confidence; task=test calibrate=true measures on labelled photos"
+            " how sure they are."
         )
     else:
         facts = locator.calibration.fitted_on
         number = f"{facts['queries']:,} labelled photos of " if "queries" in facts else ""
-        calibrated = f"Confidences are calibrated on {number}{fitted_on(facts)}: an answer within {locator.radius:g} m is right."
+        right = f"an answer within {locator.radius:g} m is right"
+        calibrated = f"Confidences are calibrated on {number}{fitted_on(facts)}: {right}."
     told = "Photos of the database; each is left out of the search for itself." if own else "Photos from queries."
     return About(loaded, calibrated, told)
 

@@ -13,8 +13,6 @@ from geoloc.report.told import length
 if TYPE_CHECKING:
     from geoloc.locator import Locator
 
-UNCALIBRATED = "Not calibrated: nothing is known of how sure it is."
-
 
 def answer_of(locator: Locator, answers: Answers, base: Base, seconds: float, own: int | None = None) -> dict[str, Any]:
     """The answer to one photo.
@@ -32,15 +30,16 @@ def answer_of(locator: Locator, answers: Answers, base: Base, seconds: float, ow
     near = metres <= locator.radius
     confidence = float(answers.confidence[0]) if answers.calibrated else None
     error = float(answers.expected_error[0]) if answers.calibrated else None
+    off = None if own is None else float(np.linalg.norm(index.xy[own] - xy))
     return {
-        **_position(answers),
+        **_position(answers, index.coordinates == "local"),
         **_verdict(locator, answers),
         "place": base.place_of(xy, int(ids[metres.argmin()])),
         "truth": None if own is None else base.place(own),
         "confidence": confidence,
         "threshold": answers.threshold,
         "expected_error": error,
-        "facts": _facts(locator, near, error, None if own is None else float(np.linalg.norm(index.xy[own] - xy)), seconds),
+        "facts": _facts(locator, near, error, off, seconds),
         "found": [
             {
                 "row": int(row),
@@ -56,36 +55,34 @@ def answer_of(locator: Locator, answers: Answers, base: Base, seconds: float, ow
     }
 
 
-def _position(answers: Answers) -> dict[str, Any]:
+def _position(answers: Answers, local: bool) -> dict[str, Any]:
     """Coordinates as people read, copy and follow them."""
     lat, lon = answers.latlon[0].tolist()
     east, north = answers.utm[0].tolist()
-    zone = str(answers.zones[0])
     if np.isfinite(lat):
-        where = f"{lat:.6f}, {lon:.6f}"
-        osm = f"https://www.openstreetmap.org/?mlat={lat:.6f}&mlon={lon:.6f}#map=19/{lat:.6f}/{lon:.6f}"
-        return {"where": where, "osm": osm, "utm": f"UTM {zone} {east:.1f} E, {north:.1f} N"}
-    if not np.isfinite(east):  # a local frame: the metres are its own
-        east, north = answers.xy[0].tolist()
-        return {"where": f"{east:.1f}, {north:.1f}", "osm": None, "utm": "metres of the database's own frame"}
-    return {"where": f"{east:.1f}, {north:.1f}", "osm": None, "utm": f"UTM {zone}".strip() + ", east and north in metres"}
+        degrees, mark = f"{lat:.6f}, {lon:.6f}", f"mlat={lat:.6f}&mlon={lon:.6f}#map=19/{lat:.6f}/{lon:.6f}"
+        metres = f"UTM {answers.zones[0]} {east:.1f} E, {north:.1f} N"
+        return {"where": degrees, "osm": f"https://www.openstreetmap.org/?{mark}", "utm": metres}
+    frame = "metres in the frame of the database" if local else "UTM in metres; the database does not say in which zone"
+    return {"where": f"{east:.1f}, {north:.1f}", "osm": None, "utm": frame}
 
 
 def _verdict(locator: Locator, answers: Answers) -> dict[str, str]:
     """What is thought of the answer: in a word, in a sentence, and what the threshold means."""
-    if not answers.calibrated:
-        return {"verdict": "uncalibrated", "said": "Best guess", "why": UNCALIBRATED, "limit": ""}
-    assert locator.calibration is not None
-    precision = f"{100 * locator.precision:g} %"
-    on = f"{locator.radius:g} m, on the labelled photos of {fitted_on(locator.calibration.fitted_on)}"
-    if answers.threshold is None:
-        why = f"This is the best guess; no confidence is high enough for {precision} precision."
-        return {"verdict": "unsure", "said": "I don't know", "why": why, "limit": f"Right: within {on}."}
-    limit = f"From {100 * answers.threshold:.0f} % on, {precision} of the answers are right: within {on}."
+    if locator.calibration is None:
+        why = "Not calibrated: nothing is known of how sure it is."
+        return {"verdict": "uncalibrated", "said": "Best guess", "why": why, "limit": ""}
+    precision, threshold = f"{100 * locator.precision:g} %", answers.threshold
+    where = f"within {locator.radius:g} m, on the labelled photos of {fitted_on(locator.calibration.fitted_on)}"
+    if threshold is None:
+        limit, reason = f"Right: {where}.", f"no confidence is high enough for {precision} precision"
+    else:
+        limit = f"From {100 * threshold:.0f} % on, {precision} of the answers are right: {where}."
+        reason = f"it is below the threshold for {precision} precision"
     if answers.known[0]:
-        return {"verdict": "known", "said": "Found", "why": f"This is above the threshold for {precision} precision.", "limit": limit}
-    why = f"This is the best guess; it is below the threshold for {precision} precision."
-    return {"verdict": "unsure", "said": "I don't know", "why": why, "limit": limit}
+        why = f"This is above the threshold for {precision} precision."
+        return {"verdict": "known", "said": "Found", "why": why, "limit": limit}
+    return {"verdict": "unsure", "said": "I don't know", "why": f"This is the best guess; {reason}.", "limit": limit}
 
 
 def _facts(

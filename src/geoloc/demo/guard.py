@@ -46,7 +46,7 @@ class Guard:
     Args:
         app: The other.
         names: Hosts that it answers to (`names_of`).
-        addresses: Whether any IP address will do as well: no name can be pointed at it, so it is no foreign page's trick.
+        addresses: Whether any IP address will do as well; a foreign page comes under a name.
     """
 
     def __init__(self, app: Any, names: frozenset[str], addresses: bool) -> None:
