@@ -60,4 +60,3 @@ class Answers:
     def calibrated(self) -> bool:
         """Whether there are confidences."""
         return bool(np.isfinite(self.confidence).any())
-

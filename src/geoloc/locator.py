@@ -111,13 +111,14 @@ class Locator:
         self.threshold = None if calibration is None else calibration.threshold(precision)
         self.describer = Describer(self.how.precision)
         self.describer.take(net)
-        self.built = (search or Exact()).fit(index.database)
+        self.built = (search or Exact()).fit(index.database)  # type: ignore[arg-type]
 
-    def locate(self, photos: Photo | Sequence[Photo]) -> Answers:
+    def locate(self, photos: Photo | Sequence[Photo], *, without: Sequence[int] | None = None) -> Answers:
         """Tell where photos were taken.
 
         Args:
             photos: Paths, PIL images or (H, W, 3) uint8 RGB arrays.
+            without: See `answer`.
 
         Raises:
             InputError: One cannot be read; names it.
@@ -126,25 +127,32 @@ class Locator:
         vectors, unreadable = self.describe(listed)
         if unreadable:
             raise InputError(*unreadable.values())
-        return self.answer(vectors, listed, [name_of(photo, number) for number, photo in enumerate(listed)])
+        names = [name_of(photo, number) for number, photo in enumerate(listed)]
+        return self.answer(vectors, listed, names, without=without)
 
     def describe(self, photos: Sequence[Photo]) -> tuple[np.ndarray, dict[int, str]]:
         """(Q * V, D) descriptors of all crops, and why some photos cannot be read; see `describe_queries`."""
         how = self.how
         batch = how.batch or batch_size(self.net, self.net.mean.device)
-        return describe_queries(
-            self.net, photos, how.view, self.describer, batch, how.workers, how.decode, how.shown
-        )
+        return describe_queries(self.net, photos, how.view, self.describer, batch, how.workers, how.decode, how.shown)
 
-    def answer(self, vectors: np.ndarray, photos: Sequence[Photo], names: Sequence[str]) -> Answers:
+    def answer(
+        self,
+        vectors: np.ndarray,
+        photos: Sequence[Photo],
+        names: Sequence[str],
+        *,
+        without: Sequence[int] | None = None,
+    ) -> Answers:
         """Tell where photos were taken that have been described.
 
         Args:
             vectors: (Q * V, D) float descriptors of their crops, none of them NaN.
             photos: The Q photos, by which some steps compare candidates.
             names: What they are called.
+            without: One row of the index a photo that is not to be among its candidates, as that of the photo itself.
         """
-        found = self._found(vectors, photos)
+        found = self._found(vectors, photos, without)
         xy, ids, distances = self.index.xy, found.ids[:, : self.voters], found.distances[:, : self.voters]
         votes = vote(xy[ids], distances, self.radius)
         nothing = np.full(len(photos), np.nan)
@@ -169,16 +177,18 @@ class Locator:
             threshold=self.threshold,
         )
 
-    def _found(self, vectors: np.ndarray, photos: Sequence[Photo]) -> Predictions:
+    def _found(self, vectors: np.ndarray, photos: Sequence[Photo], without: Sequence[int] | None) -> Predictions:
         """The candidates of each photo in their final order."""
         view, own = self.how.view, np.arange(len(photos))
         single = one_each(view, vectors, own)
-        found = self.built.search(vectors if single is None else single, self.k)
+        found = self.built.search(vectors if single is None else single, self.k + (without is not None))
         if single is None:
             assert isinstance(view, Merges)
             shape = (len(own), view.count, found.ids.shape[1])
             merged = view.merge(found.ids.reshape(shape), found.distances.reshape(shape), shape[2])
             found = Predictions(*merged, found.database_size)
+        if without is not None:
+            found = dropped(found, np.asarray(without))
         return apply_all(self.steps, found, self._evidence(single, photos)) if self.steps else found
 
     def _evidence(self, vectors: np.ndarray | None, photos: Sequence[Photo]) -> Evidence:
@@ -186,7 +196,7 @@ class Locator:
         return Evidence(
             xy=self.index.xy,
             panos=np.full(len(self.index), ""),
-            database=self.index.database,
+            database=self.index.database,  # type: ignore[arg-type]
             queries=vectors,
             database_photo=lambda row: Path(self.index.paths[row]),
             query_photo=(lambda row: Path(photos[row])) if files else None,  # type: ignore[arg-type]
@@ -207,6 +217,20 @@ def check_steps(steps: Sequence[Step]) -> None:
             raise InputError(
                 f"postprocess: {choice_of(step)} is tuned on val domains, and there are none here; give it a number"
             )
+
+
+def dropped(found: Predictions, rows: np.ndarray) -> Predictions:
+    """Candidates without one of each query, or without the last one where that is not among them.
+
+    Args:
+        found: (Q, k + 1) candidates.
+        rows: (Q,) int64 database rows.
+    """
+    others = found.ids != rows[:, None]
+    others[others.all(axis=1), -1] = False
+    shape = (len(found), found.ids.shape[1] - 1)
+    ids, distances = (values[others].reshape(shape) for values in (found.ids, found.distances))
+    return Predictions(ids, distances, found.database_size)
 
 
 def metres_of(index: Index, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

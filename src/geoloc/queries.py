@@ -13,7 +13,7 @@ from geoloc.data.batches import by_shape
 from geoloc.data.images import Decode, enough_for
 from geoloc.data.jpeg import same_as_pillow
 from geoloc.data.loaders import clamp_workers, workers_for
-from geoloc.data.pixels import Photo, loaded
+from geoloc.data.pixels import Photo, whole
 from geoloc.data.prepare.heic import read_heic_too
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
@@ -48,7 +48,7 @@ class Looks(Dataset):
     def __getitem__(self, number: int) -> Look | Failure:
         """The crops of a photo with their rows, or its number and why it cannot be read."""
         try:
-            photo = loaded(self.photos[number], self.enough)
+            photo = whole(self.photos[number], self.enough)
         except InputError as error:
             return number, str(error)
         return self.view.crops(photo, self.size), number * self.view.count + torch.arange(self.view.count)
@@ -72,7 +72,7 @@ class Together:
         """Part a batch."""
         looks = [item for item in items if isinstance(item[0], torch.Tensor)]
         failures = [item for item in items if not isinstance(item[0], torch.Tensor)]
-        return by_shape(looks, self.at_most), failures  # type: ignore[arg-type, return-value]
+        return by_shape(looks, self.at_most), failures
 
 
 def describe_queries(

@@ -59,6 +59,7 @@ class Settings(BaseModel, extra="forbid"):
     descriptor_dtype: Literal["float32", "float16"]
     num_workers: int | None = Field(ge=0)
     radius: Radius
+    answer_precision: float = Field(gt=0, lt=1)
     recall_values: list[int] = Field(min_length=1)
     monitor: str = Field(pattern=r"^R\d+$")
     patience: int = Field(ge=1)

@@ -70,13 +70,16 @@ def pixels_of(photo: Photo, size: tuple[int, int], enough: tuple[int, int] | Non
     Raises:
         InputError: It cannot be read.
     """
+    return resize(whole(photo, enough), size)
+
+
+def whole(photo: Photo, enough: tuple[int, int] | None = None) -> torch.Tensor:
+    """(3, H, W) uint8 pixels of a photo in its own size, or in one that is `enough`; see `pixels_of`."""
     if isinstance(photo, np.ndarray):
-        pixels = torch.from_numpy(photo if photo.flags.writeable else photo.copy()).movedim(-1, 0)
-    elif isinstance(photo, Image.Image):
-        pixels = to_tensor(upright(photo))
-    else:
-        pixels = read_pixels(photo, enough)  # type: ignore[arg-type]
-    return resize(pixels, size)
+        return torch.from_numpy(photo if photo.flags.writeable else photo.copy()).movedim(-1, 0)
+    if isinstance(photo, Image.Image):
+        return to_tensor(upright(photo))
+    return read_pixels(photo, enough)  # type: ignore[arg-type]
 
 
 def batches_of(photos: Sequence[Photo], size: tuple[int, int]) -> Iterator[torch.Tensor]:

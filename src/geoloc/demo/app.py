@@ -1,7 +1,7 @@
 """The demo page as a web application around a `Locator`: one page, its files, photos by number, and the answers.
 
-A photo is the plain body of its request, for parsers of forms put larger files on the disk. Nothing of it is logged, nor
-is it asked what it is called.
+A photo is the plain body of its request, for parsers of forms put larger files on the disk. Nothing of it is logged,
+and nobody asks what it is called.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def localization_facts(job: Job, locator: Locator, asked: Asked) -> dict[str, An
     facts: dict[str, Any] = {
         "photos": asked.counts(),
         "queries": str(Path(job.cfg["queries"]).resolve()),
-        "database": {"images": len(asked.base.names), "index": str(locator.index.folder.resolve())},
+        "database": {"images": len(asked.base.names), "index": str(Path(locator.index.contents.where).resolve())},
         "radius_m": locator.radius,
         "voters": locator.voters,
         "answer_precision": job.cfg["answer_precision"],

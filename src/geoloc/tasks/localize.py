@@ -1,7 +1,7 @@
 """task=localize: where were these photos taken? Their positions are not needed; those of the database are.
 
-Writes answers.csv, answers.geojson, predictions.csv, report.html, and the index of the database, which the next call can
-search without describing anything again.
+Writes answers.csv, answers.geojson, predictions.csv, report.html, and the index of the database, which the next call
+can search without describing anything again.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""What photos are located with: the network and its calibration, and the index of a database. Of task=localize and demo."""
+"""What photos are located with: a network, its calibration, and the index of a database."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from geoloc.data.images import EXTENSIONS
 from geoloc.errors import InputError
@@ -24,7 +22,17 @@ log = logging.getLogger(__name__)
 # What may be typed: nothing is learned here, and nothing is judged.
 MATTERS = (
     *("aggregator", "answer_precision", "backbone", "block", "checkpoint", "coordinates", "database", "decode"),
-    *("descriptor_dtype", "extraction", "head", "hydra", "image_size", "index", "infer_batch_size", "multiscale", "name"),
+    *(
+        "descriptor_dtype",
+        "extraction",
+        "head",
+        "hydra",
+        "image_size",
+        "index",
+        "infer_batch_size",
+        "multiscale",
+        "name",
+    ),
     *("num_workers", "paths", "postprocess", "pretrained", "radius.eval", "reuse_memory", "saved_predictions", "seed"),
     *("task", "trainer.accelerator", "trainer.enable_progress_bar", "unit_length", "views"),
 )
@@ -64,7 +72,9 @@ def open_locator(job: Job) -> Locator:
     net.to(build.device(job)).eval()
     calibration = _calibration(job, net)
     index = _index(job, net)
-    how = Describing(view, job.cfg["extraction"], job.cfg["infer_batch_size"], job.cfg["num_workers"], job.cfg["decode"])
+    how = Describing(
+        view, job.cfg["extraction"], job.cfg["infer_batch_size"], job.cfg["num_workers"], job.cfg["decode"]
+    )
     return Locator(
         net,
         index,

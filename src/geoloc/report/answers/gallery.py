@@ -101,7 +101,9 @@ def _map(asked: Asked, rows: np.ndarray) -> dict[str, Any]:
     cloud = distinct[np.linspace(0, len(distinct) - 1, min(CLOUD, len(distinct))).round().astype(np.int64)]
     true: list[list[float] | None] = [None] * len(answers)
     nowhere = np.full((len(truth), 2), np.nan)
-    for query, place in zip(truth.tolist(), listed(number + len(answers) + np.arange(len(truth)), nowhere), strict=True):
+    for query, place in zip(
+        truth.tolist(), listed(number + len(answers) + np.arange(len(truth)), nowhere), strict=True
+    ):
         true[query] = place
     return {
         "areas": len(shown),

@@ -57,7 +57,9 @@ def calibration_lines(
         f" fitted on {where} ({facts['queries']:,} labelled queries, {facts['right']:,} of them located within"
         f" {radius:g} m; expected calibration error {facts['ece']:.3f}), and holds for photos and places like those."
     )
-    error = "Expected error: the median error of the labelled queries of like confidence; half of them were farther off."
+    error = (
+        "Expected error: the median error of the labelled queries of like confidence; half of them were farther off."
+    )
     if threshold is None:
         limit = (
             f"Unknown: all photos, for no confidence was high enough on {where} that answers were right"
