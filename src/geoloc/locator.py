@@ -108,6 +108,7 @@ class Locator:
         self.radius = float(facts.get("radius_m", radius))
         self.voters = int(facts.get("k", k))
         self.k = max(k, self.voters)
+        self.precision = precision
         self.threshold = None if calibration is None else calibration.threshold(precision)
         self.describer = Describer(self.how.precision)
         self.describer.take(net)

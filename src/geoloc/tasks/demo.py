@@ -11,7 +11,9 @@ from geoloc.data.georeferenced import photos_without
 from geoloc.demo.about import about
 from geoloc.demo.app import Example, make_app
 from geoloc.demo.server import bind, serve
+from geoloc.errors import InputError
 from geoloc.locator import Locator
+from geoloc.places import SPLITS
 from geoloc.tasks.job import Job
 from geoloc.tasks.locating import open_locator, refuse
 from geoloc.tasks.results import write_status
@@ -32,8 +34,7 @@ def do(job: Job) -> None:
     try:
         tried = photos_without(job.cfg["queries"]) if job.cfg["queries"] else None
         locator = open_locator(job)
-        locator.how.shown = False  # a bar for each photo would fill the log
-        locator.how.workers = 0
+        _one_by_one(locator)
         examples = _examples(locator, tried)
         said = about(locator, _name(Path(job.cfg["database"])), tried is None)
         app = make_app(locator, said, examples, most=int(1e6 * how["max_mb"]), host=how["host"])
@@ -42,6 +43,16 @@ def do(job: Job) -> None:
     finally:
         taken.close()
     write_status(job, "finished")
+
+
+def _one_by_one(locator: Locator) -> None:
+    """Make ready for photos that come one by one, so that the first does not wait longer than the others."""
+    how = locator.how
+    how.shown, how.workers, how.batch = False, 0, how.batch or how.view.count
+    try:
+        locator.locate(Path(locator.index.paths[0]))
+    except InputError as error:  # the photos of an index may be gone; it answers all the same
+        log.warning("photos of the database may be missing on the page: %s", error)
 
 
 def _examples(locator: Locator, tried: list[Path] | None) -> list[Example]:
@@ -54,6 +65,12 @@ def _examples(locator: Locator, tried: list[Path] | None) -> list[Example]:
 
 
 def _name(database: Path) -> str:
-    """What a database is called: by its folder, or that of the run which has built the index."""
-    path = database.resolve()
-    return path.parent.name if path.name in ("index", "database") else path.stem if path.suffix == ".csv" else path.name
+    """What a database is called: by the first folder above it, or itself, that is not called like any other's.
+
+    Example:
+        >>> _name(Path("/data/my_city/images/test/database")), _name(Path("/data/photos.csv"))
+        ('my_city', 'photos')
+    """
+    usual = {"index", "database", "images", *SPLITS}
+    own = database.resolve().with_suffix("") if database.suffix == ".csv" else database.resolve()
+    return next((path.name for path in (own, *own.parents) if path.name and path.name not in usual), str(database))

@@ -20,12 +20,8 @@ class Chart extends MapView {
   }
 
   places() {
-    return this.answer ? [...this.base.cloud, ...this.all()] : this.base.cloud;
-  }
-
-  // Places of the answer and of what was found for it.
-  all() {
-    return [this.answer.place, ...this.answer.found.map((each) => each.place)];
+    const own = this.answer ? [this.answer.place, ...this.answer.found.map((each) => each.place)] : [];
+    return [...this.base.cloud, ...own];
   }
 
   show(answer) {
@@ -41,16 +37,16 @@ class Chart extends MapView {
     else if (this.answer) this.goToAnswer();
   }
 
-  // The answer in the middle, with its circle and the nearer part of what was found.
+  // The answer in the middle, with its circle and what was found near it, or else the nearer half of what was found.
   goToAnswer() {
-    const [area, east, north] = this.answer.place;
-    if (area !== this.area) this.go(area);
-    const far = this.all().slice(1).filter((place) => this.at(place))
-      .map((place) => Math.hypot(place[1] - east, place[2] - north)).sort((a, b) => a - b);
-    const middling = far.length ? far[Math.floor(far.length / 2)] : 0;
-    const radius = Math.max(40, 1.3 * middling, 1.4 * (this.answer.expected_error || 0));
-    this.middle = [east, north];
-    this.scale = Math.min(8, Math.max(this.whole, (Math.min(this.width, this.height) / 2 - 24) / radius));
+    const { place, found, expected_error: error } = this.answer;
+    if (place[0] !== this.area) this.go(place[0]);
+    const near = found.filter((each) => each.near);
+    const shown = (near.length > 1 ? near : found).map((each) => each.metres).sort((a, b) => a - b);
+    const reach = near.length > 1 ? 2 * shown.at(-1) : 1.3 * shown[Math.floor(shown.length / 2)];
+    this.middle = place.slice(1);
+    const room = Math.min(this.width, this.height) / 2 - 24;
+    this.scale = Math.min(8, Math.max(this.whole, room / Math.max(50, reach, 1.4 * (error || 0))));
     this.draw();
   }
 
