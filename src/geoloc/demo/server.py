@@ -7,6 +7,8 @@ import logging
 import socket
 from typing import Any
 
+import uvicorn
+
 from geoloc.demo.guard import LOCAL
 from geoloc.errors import InputError
 
@@ -59,6 +61,24 @@ def address_of(taken: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def server_of(app: Any) -> uvicorn.Server:
+    """A server for an application, which says nothing that the run's log does not."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,  # the run's log is set up
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=FAREWELL,
+            ws="none",
+            lifespan="off",
+        )
+    )
+
+
 def serve(app: Any, taken: socket.socket) -> None:
     """Answer until Ctrl-C or SIGTERM, then return.
 
@@ -66,28 +86,14 @@ def serve(app: Any, taken: socket.socket) -> None:
         app: What `make_app` has made.
         taken: What `bind` has taken.
     """
-    import uvicorn
-
     if taken.getsockname()[0] not in LOCAL:
         log.warning(
             "the page is open to everybody who can reach this machine (demo.host), without a password: they can send"
             " photos to it and see those of the database; demo.host=127.0.0.1 is for you alone"
         )
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # the run's log is set up
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=FAREWELL,
-        ws="none",
-        lifespan="off",
-    )
     log.info("the page is at %s (Ctrl-C ends it)", address_of(taken))
     try:
-        uvicorn.Server(config).run(sockets=[taken])
+        server_of(app).run(sockets=[taken])
     except KeyboardInterrupt:  # which uvicorn raises again once it has shut down
         log.info("ended")
     finally:
