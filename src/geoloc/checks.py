@@ -50,9 +50,8 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     found += _of_data(content) + _of_val(content) + _of_trainer(content["trainer"])
     if found or content["task"] in ("report", "compare"):  # which build nothing, and refuse what is typed in vain
         return found
-    return (_of_small_parts(content, instantiate) or _of_search(content, instantiate)) + _of_network(
-        content, instantiate
-    )
+    small = _of_small_parts(content, instantiate) or _of_search(content, instantiate)
+    return small + _of_network(content, instantiate)
 
 
 def _of_task(content: dict[str, Any]) -> list[str]:
@@ -81,8 +80,9 @@ def _of_task(content: dict[str, Any]) -> list[str]:
 
 
 def _of_images(content: dict[str, Any]) -> list[str]:
-    """What says how images are read and described, in tasks that read none, or train on none."""
-    rules = ("decode", "full", READING), ("frozen_maps", 0, ("train",))
+    """What is done with images, or with what is found, in tasks that do no such thing."""
+    rules = [("decode", "full", READING), ("frozen_maps", 0, ("train",)), ("calibrate", "auto", ("train", "test"))]
+    rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize")))
     wrong = [(key, tasks) for key, usual, tasks in rules if content[key] != usual and content["task"] not in tasks]
     return [f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone" for key, tasks in wrong]
 

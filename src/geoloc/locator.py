@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,50 +12,29 @@ import numpy as np
 import torch
 
 from geoloc.answers import Answers
-from geoloc.data.images import Decode, read_image
-from geoloc.data.pixels import Photo, photos_of
+from geoloc.data.pixels import Photo, photos_of, whole
 from geoloc.errors import InputError
-from geoloc.extraction.batch import batch_size
 from geoloc.extraction.describer import Describer
+from geoloc.extraction.precision import Precision
 from geoloc.index.exact import Exact
-from geoloc.index.index import Index as Search
+from geoloc.index.fitting import fitted
+from geoloc.index.index import Fitted
+from geoloc.index.index import Index as Engine
 from geoloc.locate.calibration import Calibration
 from geoloc.locate.signals import signals
-from geoloc.locate.vote import vote
+from geoloc.locate.vote import VOTERS, vote
 from geoloc.net import DescriptorNet
 from geoloc.place_index.agreement import check_network
 from geoloc.place_index.index import Index
 from geoloc.postprocess.chain import Evidence, Step, apply_all
 from geoloc.postprocess.panoramas import Panoramas
 from geoloc.predictions import Predictions
-from geoloc.queries import describe_queries
+from geoloc.queries import Describing, describe_queries
 from geoloc.search import check_chain, choice_of, one_each
 from geoloc.tuning import tunable
-from geoloc.views.hard_resize import HardResize
-from geoloc.views.view import Merges, View
+from geoloc.views.view import Merges
 
 RADIUS = 25.0  # metres; what counts as one place where no calibration says it
-
-
-@dataclass
-class Describing:
-    """How queries are described.
-
-    Args:
-        view: How each is shown.
-        precision: See `Describer`.
-        batch: Crops at once; None: as many as fit.
-        workers: Loader processes at most; None: one a core, at most 8.
-        decode: How much of a JPEG is decoded.
-        shown: Show progress.
-    """
-
-    view: View = field(default_factory=HardResize)
-    precision: Any = "auto"
-    batch: int | None = None
-    workers: int | None = None
-    decode: Decode = "full"
-    shown: bool = True
 
 
 class Locator:
@@ -66,11 +45,11 @@ class Locator:
         index: Of photos whose positions are known, described by the same network.
         calibration: Turns what a vote looks like into a confidence; None: answers have none.
         steps: Post-processing of the candidates, in this order.
-        k: Candidates of each photo; a calibration says with how many of them it votes.
+        k: Candidates of each photo; of more than 20 the first 20 vote.
         precision: Share of right answers for which the threshold is chosen, below which a place counts as unknown.
         device: Where the network works; None: where it is.
         radius: Metres; what counts as one place. A calibration says it itself.
-        search: Way of searching; None: exact.
+        engine: Way of searching; None: exactly. What an approximate one builds is kept beside a saved index.
         describing: How photos are described.
 
     Attributes:
@@ -91,7 +70,7 @@ class Locator:
         device: str | torch.device | None = None,
         *,
         radius: float = RADIUS,
-        search: Search | None = None,
+        engine: Engine | None = None,
         describing: Describing | None = None,
     ) -> None:
         check_network(index.contents, net)
@@ -106,13 +85,22 @@ class Locator:
         self.steps = list(steps)
         facts = {} if calibration is None else calibration.fitted_on
         self.radius = float(facts.get("radius_m", radius))
-        self.voters = int(facts.get("k", k))
-        self.k = max(k, self.voters)
+        self.k, self.voters = k, min(k, VOTERS)
         self.precision = precision
         self.threshold = None if calibration is None else calibration.threshold(precision)
-        self.describer = Describer(self.how.precision)
+        self.describer = Describer(_precision(self.how, index))
         self.describer.take(net)
-        self.built = (search or Exact()).fit(index.database)  # type: ignore[arg-type]
+        self.engine = engine or Exact()
+
+    @cached_property
+    def built(self) -> Fitted:
+        """What is searched; of an approximate engine from its file, if that is of this database.
+
+        Made when it is first asked for: an engine in a process of its own minds if loader processes are forked later.
+        """
+        path = self.index.folder / f"engine.{self.engine.name}" if self.index.folder else None
+        database: Any = self.index.database
+        return fitted(self.engine, database, path, f"{self.index.model} {self.index.revision}")
 
     def locate(self, photos: Photo | Sequence[Photo], *, without: Sequence[int] | None = None) -> Answers:
         """Tell where photos were taken.
@@ -133,9 +121,7 @@ class Locator:
 
     def describe(self, photos: Sequence[Photo]) -> tuple[np.ndarray, dict[int, str]]:
         """(Q * V, D) descriptors of all crops, and why some photos cannot be read; see `describe_queries`."""
-        how = self.how
-        batch = how.batch or batch_size(self.net, self.net.mean.device)
-        return describe_queries(self.net, photos, how.view, self.describer, batch, how.workers, how.decode, how.shown)
+        return describe_queries(self.net, photos, self.how, self.describer)
 
     def answer(
         self,
@@ -193,15 +179,14 @@ class Locator:
         return apply_all(self.steps, found, self._evidence(single, photos)) if self.steps else found
 
     def _evidence(self, vectors: np.ndarray | None, photos: Sequence[Photo]) -> Evidence:
-        files = all(isinstance(photo, str | os.PathLike) for photo in photos)
         return Evidence(
             xy=self.index.xy,
             panos=np.full(len(self.index), ""),
             database=self.index.database,  # type: ignore[arg-type]
             queries=vectors,
             database_photo=lambda row: Path(self.index.paths[row]),
-            query_photo=(lambda row: Path(photos[row])) if files else None,  # type: ignore[arg-type]
-            read=lambda path: np.asarray(read_image(path)),
+            query_photo=lambda row: photos[row],  # type: ignore[arg-type, return-value] - which may have no path
+            read=lambda photo: whole(photo).movedim(0, -1).numpy(),
         )
 
 
@@ -218,6 +203,12 @@ def check_steps(steps: Sequence[Step]) -> None:
             raise InputError(
                 f"postprocess: {choice_of(step)} is tuned on val domains, and there are none here; give it a number"
             )
+
+
+def _precision(how: Describing, index: Index) -> Precision:
+    """That of the index where it is float32, so that nothing else is tried; else as asked for."""
+    used = {segment.facts.get("precision") for segment in index.contents.segments}
+    return "float32" if how.precision == "auto" and used == {"float32"} else how.precision
 
 
 def dropped(found: Predictions, rows: np.ndarray) -> Predictions:

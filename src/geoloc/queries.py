@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,37 @@ from geoloc.data.pixels import Photo, whole
 from geoloc.data.prepare.heic import read_heic_too
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
+from geoloc.extraction.batch import batch_size
 from geoloc.extraction.describer import Describer
+from geoloc.extraction.precision import Precision
 from geoloc.modes import eval_mode
 from geoloc.net import DescriptorNet
+from geoloc.views.hard_resize import HardResize
 from geoloc.views.view import View
 
 Look = tuple[torch.Tensor, torch.Tensor]  # (b, 3, h, w) uint8 crops of one shape, (b,) int64 rows
 Failure = tuple[int, str]  # photo, why it cannot be read
+
+
+@dataclass(frozen=True)
+class Describing:
+    """How queries are described.
+
+    Attributes:
+        view: How each is shown.
+        precision: See `Describer`.
+        batch: Crops at once; None: as many as fit.
+        workers: Loader processes at most; None: one a core, at most 8.
+        decode: How much of a JPEG is decoded.
+        shown: Show progress and time left.
+    """
+
+    view: View = field(default_factory=HardResize)
+    precision: Precision = "auto"
+    batch: int | None = None
+    workers: int | None = None
+    decode: Decode = "full"
+    shown: bool = True
 
 
 class Looks(Dataset):
@@ -76,42 +102,34 @@ class Together:
 
 
 def describe_queries(
-    net: DescriptorNet,
-    photos: Sequence[Photo],
-    view: View,
-    describer: Describer,
-    batch: int,
-    workers: int | None = None,
-    decode: Decode = "full",
-    shown: bool = True,
+    net: DescriptorNet, photos: Sequence[Photo], how: Describing, describer: Describer
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Describe photos as a view shows them.
 
     Args:
         net: The network, on the device where it is to work; it uses its `multiscale` if it has one.
         photos: Paths, PIL images or (H, W, 3) uint8 RGB arrays.
-        view: How each is shown.
+        how: They are described.
         describer: Has taken the network.
-        batch: Crops that are described at once.
-        workers: Loader processes at most; None: one a core, at most 8.
-        decode: How much of a JPEG is decoded.
-        shown: Show progress and time left.
 
     Returns:
-        (Q * V, D) float32 descriptors, of which those of photos that cannot be read are NaN; and number -> why, of those.
+        (Q * V, D) float32 descriptors of all crops, NaN for those of photos that cannot be read; and number -> why, of
+        these photos.
     """
     same_as_pillow()  # asked once, here: workers inherit the answer
-    data = Looks(photos, view, net.image_size, decode)
+    view = how.view
+    data = Looks(photos, view, net.image_size, how.decode)
+    batch = how.batch or batch_size(net, net.mean.device)
     each = max(1, batch // view.count)
-    files = all(isinstance(photo, str | Path) for photo in photos)
-    number = workers_for(len(photos), -(-len(photos) // each), clamp_workers(workers)) if files else 0
+    files = all(isinstance(photo, str | os.PathLike) for photo in photos)
+    number = workers_for(len(photos), -(-len(photos) // each), clamp_workers(how.workers)) if files else 0
     loader = DataLoader(
         data, each, num_workers=number, collate_fn=Together(batch), worker_init_fn=data.ready if number else None
     )
     found = np.full((len(photos) * view.count, net.out_dim), np.nan, np.float32)
     unreadable: dict[int, str] = {}
     done = 0
-    with progress_bar("describing queries", "photos", shown) as advance, eval_mode(net), torch.inference_mode():
+    with progress_bar("describing queries", "photos", how.shown) as advance, eval_mode(net), torch.inference_mode():
         for looks, failures in loader:
             for images, rows in looks:
                 found[rows.numpy()] = describer(images.to(net.mean.device)).float().cpu().numpy()

@@ -59,7 +59,6 @@ class Settings(BaseModel, extra="forbid"):
     descriptor_dtype: Literal["float32", "float16"]
     num_workers: int | None = Field(ge=0)
     radius: Radius
-    answer_precision: float = Field(gt=0, lt=1)
     recall_values: list[int] = Field(min_length=1)
     monitor: str = Field(pattern=r"^R\d+$")
     patience: int = Field(ge=1)
@@ -67,6 +66,8 @@ class Settings(BaseModel, extra="forbid"):
     keep_descriptors: bool
     report_queries: int = Field(ge=0)
     attention: Annotated[int, Field(ge=0)] | list[str]
+    calibrate: Literal["auto"] | bool
+    answer_precision: float = Field(gt=0, lt=1)
     unreadable: Literal["stop", "skip_and_count"]
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]

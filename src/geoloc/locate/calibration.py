@@ -33,7 +33,10 @@ LEAST = 10  # right queries, and wrong ones, that a fit needs
 ROWS = 100  # of the table of thresholds, at most
 ERRORS = 10  # of the table of errors, at most
 LIKE = 20  # queries of like confidence that a median error is taken of, at least
-SURE = 0.95  # that the precision behind a threshold is no lower
+# That the precision behind a threshold is no lower. Of 97 pairs of a domain and another like it, the precision itself
+# (no bound) was reached by every second one, this bound by three of four, 0.95 by more, but there was a threshold for
+# 0.9 in every fourth pair only.
+SURE = 0.8
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class Calibration:
     def threshold(self, precision: float) -> float | None:
         """The lowest confidence from which answers are right so often on the labelled queries.
 
-        So often: at a level of 95 %, by the one-sided bound of Clopper and Pearson on the precision. Few queries thus
-        need a larger share of right ones.
+        So often: at a level of 80 %, by the one-sided bound of Clopper and Pearson on the precision. The fewer queries
+        are answered, the larger is the share of right ones that they need.
 
         Args:
             precision: Between 0 and 1.
@@ -121,19 +124,15 @@ class Calibration:
             )
         size = len(SIGNALS)
         try:
-            vectors = [np.array(facts[key], np.float64).reshape(size) for key in ("means", "scales", "weights")]
-            errors, table = np.array(facts["errors"], np.float64), np.array(facts["table"], np.float64)
-            found = cls(
-                SIGNALS,
-                *vectors,
-                float(facts["offset"]),
-                errors.reshape(-1, 2),
-                table.reshape(-1, 3),
-                dict(facts["fitted_on"]),
+            means, scales, weights = (
+                np.array(facts[key], np.float64).reshape(size) for key in ("means", "scales", "weights")
             )
+            errors = np.array(facts["errors"], np.float64).reshape(-1, 2)
+            table = np.array(facts["table"], np.float64).reshape(-1, 3)
+            offset, about = float(facts["offset"]), dict(facts["fitted_on"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"calibration: is damaged ({error}); fit it again by task=test calibrate=true") from None
-        return found
+        return cls(SIGNALS, means, scales, weights, offset, errors, table, about)
 
 
 def fit(

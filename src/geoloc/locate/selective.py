@@ -4,8 +4,8 @@ Definitions: expected calibration error (Guo et al., "On Calibration of Modern N
 equal width; area under the risk-coverage curve, the mean over n = 1..Q of the share of wrong ones among the n surest
 queries, and its floor, that of an order with all right ones first (Geifman, Uziel and El-Yaniv, "Bias-Reduced
 Uncertainty Estimation for Deep Neural Classifiers", ICLR 2019); recall at 100 % precision, the share of all queries
-that are answered before the first wrong one. Queries of equal confidence are answered together; where an order among them matters, the
-mean over all their orders counts, so no figure depends on the order of the queries.
+that are answered before the first wrong one. Queries of equal confidence are answered together; where an order among
+them matters, their mean over all orders counts, so no figure depends on the order of the queries.
 """
 
 from __future__ import annotations

@@ -2,7 +2,10 @@
 
 A candidate weighs by how far its descriptor's distance is along the way from the best to the last one of its list, so
 neither the length nor the dimension of descriptors matters. The place is the candidate around which most weight stands;
-only what lies within the radius of it is averaged, so two far-apart clusters never are.
+only what lies within the radius of it is averaged, by steeper weights, so two far-apart clusters never are.
+
+Both constants are those that located most queries, and with the least median error, on 19 labelled domains (demo city
+by day and night, indoor and outdoor walks, webcams; a trained and an ImageNet network).
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import numpy as np
 
 from geoloc.errors import InputError
 
-STEEPNESS = 3.0  # the last candidate of a list weighs exp(-3), 5 % of the best one
+VOTERS = 20  # candidates of each query that vote, where there are as many
+STEEPNESS = 3.0  # the last candidate of a list weighs exp(-3), 5 % of the best one, in the choice of the place
+STEEPER = 4  # power of these weights in the mean: what looks most alike is mostly nearest, and decides on the metres
 BLOCK = 2048  # queries whose (k, k) distances in metres are in memory at once
 
 
@@ -102,6 +107,7 @@ def _vote(positions: np.ndarray, distances: np.ndarray, radius: float) -> tuple[
     mode = density.argmax(axis=1)[:, None]  # of equal ones the first in the list
     near = np.take_along_axis(apart, mode[:, :, None], axis=1)[:, 0]  # (Q, k) metres to the mode
     own = np.where(near <= radius, weights, 0)
+    own = (own / own.max(axis=1, keepdims=True)) ** STEEPER  # the mode itself is near, so the greatest is above 0
     xy = (own[:, :, None] * offsets).sum(axis=1) / own.sum(axis=1, keepdims=True)
     off = np.linalg.norm(offsets - xy[:, None], axis=2)
     around = np.where(off <= radius, weights, 0)

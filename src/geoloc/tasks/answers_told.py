@@ -37,10 +37,11 @@ def base_of(index: Index) -> Base:
 
 def lines_of(job: Job, locator: Locator, asked: Asked) -> list[str]:
     """What the confidences rest on, and how far off the answers truly are where that is known."""
-    calibration = None if locator.calibration is None else locator.calibration.fitted_on
-    checkpoint = job.cfg["checkpoint"] or "PATH"
-    lines = calibration_lines(calibration, locator.threshold, job.cfg["answer_precision"], checkpoint)
-    return lines + truth_lines(asked, locator.radius)
+    lines = truth_lines(asked, locator.radius)
+    if locator.calibration is None:
+        return lines
+    facts = locator.calibration.fitted_on
+    return calibration_lines(facts, locator.threshold, job.cfg["answer_precision"]) + lines
 
 
 def protocol_facts(job: Job, locator: Locator) -> dict[str, Any]:

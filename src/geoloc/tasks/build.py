@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 
 def tested_stages(job: Job) -> tuple[str, ...]:
-    """Stages whose domains a test needs: the val domains too where post-processing is tuned on them."""
-    return ("val", "test") if tunable(steps(job)) else ("test",)
+    """Stages whose domains a test needs: the val domains too where something is tuned or fitted on them."""
+    return ("val", "test") if tunable(steps(job)) or job.cfg["calibrate"] is True else ("test",)
 
 
 def check_tuning(job: Job, domains: dict[str, list[Domain]]) -> None:

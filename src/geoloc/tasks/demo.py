@@ -29,19 +29,24 @@ def do(job: Job) -> None:
         InputError: The port is not free, or something does not fit, before anything is described.
     """
     refuse(job, ("demo", "queries"), "task=demo, which learns nothing and judges nothing")
-    how = job.cfg["demo"]
-    taken = bind(how["host"], how["port"])
+    how, problems = job.cfg["demo"], []
+    taken = tried = None
     try:
+        taken = bind(how["host"], how["port"])
         tried = photos_without(job.cfg["queries"]) if job.cfg["queries"] else None
-        locator = open_locator(job)
+    except InputError as error:
+        problems += error.problems
+    try:
+        locator = open_locator(job, problems)
         _one_by_one(locator)
-        examples = _examples(locator, tried)
         said = about(locator, _name(Path(job.cfg["database"])), tried is None)
-        app = make_app(locator, said, examples, most=int(1e6 * how["max_mb"]), host=how["host"])
+        app = make_app(locator, said, _examples(locator, tried), most=int(1e6 * how["max_mb"]), host=how["host"])
         log.info("%s %s", said.loaded, said.calibrated)
+        assert taken is not None  # or there were problems
         serve(app, taken)
     finally:
-        taken.close()
+        if taken is not None:
+            taken.close()
     write_status(job, "finished")
 
 

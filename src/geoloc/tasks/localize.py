@@ -18,6 +18,7 @@ from geoloc.data.overlap import same_file
 from geoloc.data.positions_said import metres_apart, positions_said
 from geoloc.earth import earth_centred, to_latlon
 from geoloc.errors import InputError
+from geoloc.index.fitting import release
 from geoloc.locator import Locator
 from geoloc.report.answers.asked import Asked, Base
 from geoloc.report.answers.files import write_files
@@ -38,8 +39,12 @@ def do(job: Job) -> None:
     """
     refuse(job, ("queries", "report_queries", "resume"), "task=localize, which learns nothing and judges nothing")
     start = time.perf_counter()
-    queries = photos_without(job.cfg["queries"])
-    locator = open_locator(job)
+    queries, problems = [], []
+    try:
+        queries = photos_without(job.cfg["queries"])
+    except InputError as error:
+        problems = [f"queries: {line}" for line in error.problems]
+    locator = open_locator(job, problems)
     facts = model_facts(locator.net, job.cfg["checkpoint"] or "untrained")
     log.info("%s", describe_model(facts))
     seconds = {"database": time.perf_counter() - start}
@@ -67,6 +72,7 @@ def _ask(job: Job, locator: Locator, queries: list[Path]) -> Asked:
     names = [path.relative_to(root).as_posix() for path in queries]
     paths = [queries[number] for number in readable]
     answers = locator.answer(vectors[crops], paths, [names[number] for number in readable])
+    release(locator.built)
     base = base_of(locator.index)
     said, zones = positions_said(paths, base.local)
     errors = metres_apart(answers.utm, answers.zones, said, zones)

@@ -17,6 +17,7 @@ from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
 from geoloc.tasks.attention import check_named
 from geoloc.tasks.banner import say
+from geoloc.tasks.calibration import check_calibrating
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
@@ -72,6 +73,7 @@ def prepare(job: Job) -> Prepared:
     if not domains["test"]:
         raise InputError(f"task={task}: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
     build.check_tuning(job, domains)
+    check_calibrating(job, domains)
     check_named(job.cfg["attention"], domains["test"])
     data = build.datamodule(job, domains, net)
     module = build.module(job, net)

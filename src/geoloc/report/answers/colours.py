@@ -1,10 +1,10 @@
-"""The colour of a confidence: from orange over grey to blue, which those tell apart too who see no red or no green."""
+"""The colour of a confidence: orange, violet, blue, which those tell apart too who see no red or no green."""
 
 from __future__ import annotations
 
 import math
 
-STOPS = ((184, 74, 0), (139, 130, 122), (0, 103, 168))  # of confidence 0, 1/2 and 1
+STOPS = ((196, 88, 0), (160, 72, 140), (0, 103, 168))  # of confidence 0, 1/2 and 1
 
 
 def colour_of(confidence: float) -> str:
@@ -12,7 +12,7 @@ def colour_of(confidence: float) -> str:
 
     Example:
         >>> colour_of(0.0), colour_of(0.75), colour_of(1.0)
-        ('#b84a00', '#467491', '#0067a8')
+        ('#c45800', '#50589a', '#0067a8')
     """
     place = 2.0 if math.isnan(confidence) else 2 * min(max(confidence, 0.0), 1.0)
     low = min(int(place), 1)

@@ -34,23 +34,14 @@ def figures(asked: Asked) -> list[tuple[str, str]]:
     return found
 
 
-def calibration_lines(
-    facts: Mapping[str, Any] | None, threshold: float | None, precision: float, checkpoint: str
-) -> list[str]:
+def calibration_lines(facts: Mapping[str, Any], threshold: float | None, precision: float) -> list[str]:
     """What the confidences mean.
 
     Args:
-        facts: `fitted_on` of the calibration; None: there is none.
+        facts: `fitted_on` of the calibration.
         threshold: Confidence from which photos are answered; None: none is high enough.
         precision: Share of right answers that it was chosen for.
-        checkpoint: Of the network, for the command that would fit one.
     """
-    if facts is None:
-        return [
-            "There is no confidence and no expected error, for this network has no calibration. Labelled queries give"
-            f" it one: task=test checkpoint={checkpoint} calibrate=true with test domains of your own; then"
-            " checkpoint=RUN, the folder of that run."
-        ]
     radius, where = facts["radius_m"], _domains(facts)
     meaning = (
         f"Confidence: the probability that an answer lies within {radius:g} m of where the photo was taken. It was"
@@ -63,12 +54,12 @@ def calibration_lines(
     if threshold is None:
         limit = (
             f"Unknown: all photos, for no confidence was high enough on {where} that answers were right"
-            f" {precision:.0%} of the time. A lower answer_precision asks for less."
+            f" {100 * precision:g} % of the time. A lower answer_precision asks for less."
         )
     else:
         limit = (
-            f"Unknown: a confidence below {threshold:.3f}. From there on answers were right at least {precision:.0%} of"
-            f" the time on {where} (answer_precision={precision:g}); elsewhere that is a hope, not a promise."
+            f"Unknown: a confidence below {threshold:.3f}. From there on at least {100 * precision:g} % of the answers"
+            f" were right on {where} (answer_precision={precision:g}); in another place it may be fewer."
         )
     return [meaning, error, limit]
 
@@ -84,10 +75,12 @@ def truth_lines(asked: Asked, radius: float) -> list[str]:
         parts += [_share("answered", off[said & asked.answers.known], radius)]
         parts += [_share("unknown", off[said & ~asked.answers.known], radius)]
     number = int(said.sum())
-    who = "One photo says" if number == 1 else f"{number:,} photos say"
+    if number == 1:
+        told = f"{length(float(off[said][0]))} from the answer"
+        return [f"One photo says by its name or EXIF data where it was taken, {told}; nothing was found by that."]
     return [
-        f"{who} where {'it was' if number == 1 else 'they were'} taken, by name or by EXIF data; nothing was found by"
-        f" that. Within {radius:g} m of it: {'; '.join(part for part in parts if part)}."
+        f"{number:,} photos say by their names or EXIF data where they were taken; nothing was found by that. Within"
+        f" {radius:g} m of it: {'; '.join(part for part in parts if part)}."
     ]
 
 

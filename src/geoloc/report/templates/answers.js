@@ -1,7 +1,7 @@
 // The gallery of answers: every photo with where it was taken, how sure that is, and the database images that say so.
 // `data` is what report/answers/gallery.py has written; it has the columns of gallery.js, and confidences.
 
-// From orange over grey to blue; what has no confidence is blue.
+// From orange over violet to blue; what has no confidence is blue.
 function colourOf(confidence, styles) {
   const stops = ["--low", "--middle", "--high"].map((name) => styles.getPropertyValue(name).trim());
   const place = confidence === null ? 2 : 2 * Math.min(1, Math.max(0, confidence));
@@ -40,7 +40,7 @@ class AnswerGallery extends Gallery {
     const head = element("header", {}, this.verdict(query));
     if (data.confidence[query] !== null) head.append(this.sureness(data.confidence[query]));
     if (data.error[query] !== null) head.append(element("span", { className: "tag", title: "from the answer to the position that the photo itself says" }, `truly ${metres(data.error[query])} off`));
-    const button = element("button", { type: "button" }, "show on the map");
+    const button = element("button", { type: "button" }, "on the map");
     button.addEventListener("click", () => this.onMap(query));
     head.append(button, osm(place, "OpenStreetMap"));
     const row = element("div", { className: "row" }, this.photo("queries", query, "query", "photo"));
