@@ -82,7 +82,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
 def _of_images(content: dict[str, Any]) -> list[str]:
     """What is done with images, or with what is found, in tasks that do no such thing."""
     rules = [("decode", "full", READING), ("frozen_maps", 0, ("train",)), ("calibrate", "auto", ("train", "test"))]
-    rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize")))
+    rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize", "demo")))
     wrong = [(key, tasks) for key, usual, tasks in rules if content[key] != usual and content["task"] not in tasks]
     return [f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone" for key, tasks in wrong]
 

@@ -96,5 +96,3 @@ def serve(app: Any, taken: socket.socket) -> None:
         server_of(app).run(sockets=[taken])
     except KeyboardInterrupt:  # which uvicorn raises again once it has shut down
         log.info("ended")
-    finally:
-        taken.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,31 +30,22 @@ def do(job: Job) -> None:
         InputError: The port is not free, or something does not fit, before anything is described.
     """
     refuse(job, ("demo", "queries"), "task=demo, which learns nothing and judges nothing")
-    how, problems = job.cfg["demo"], []
-    taken = tried = None
-    try:
-        taken = bind(how["host"], how["port"])
-        tried = photos_without(job.cfg["queries"]) if job.cfg["queries"] else None
-    except InputError as error:
-        problems += error.problems
-    try:
-        locator = open_locator(job, problems)
+    how = job.cfg["demo"]
+    tried = photos_without(job.cfg["queries"]) if job.cfg["queries"] else None
+    with bind(how["host"], how["port"]) as taken:
+        locator = open_locator(job)
         _one_by_one(locator)
         said = about(locator, _name(Path(job.cfg["database"])), tried is None)
         app = make_app(locator, said, _examples(locator, tried), most=int(1e6 * how["max_mb"]), host=how["host"])
         log.info("%s %s", said.loaded, said.calibrated)
-        assert taken is not None  # or there were problems
         serve(app, taken)
-    finally:
-        if taken is not None:
-            taken.close()
     write_status(job, "finished")
 
 
 def _one_by_one(locator: Locator) -> None:
     """Make ready for photos that come one by one, so that the first does not wait longer than the others."""
     how = locator.how
-    how.shown, how.workers, how.batch = False, 0, how.batch or how.view.count
+    locator.how = replace(how, shown=False, workers=0, batch=how.batch or how.view.count)
     try:
         locator.locate(Path(locator.index.paths[0]))
     except InputError as error:  # the photos of an index may be gone; it answers all the same
