@@ -10,8 +10,8 @@ from typing import Any
 from geoloc.checks_of_photos import of_photos
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize")
-READING = ("train", "test", "describe", "localize")  # tasks in which a network sees images
+TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize", "demo")
+READING = ("train", "test", "describe", "localize", "demo")  # tasks in which a network sees images
 OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
@@ -82,7 +82,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
 def _of_images(content: dict[str, Any]) -> list[str]:
     """What is done with images, or with what is found, in tasks that do no such thing."""
     rules = [("decode", "full", READING), ("frozen_maps", 0, ("train",)), ("calibrate", "auto", ("train", "test"))]
-    rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize")))
+    rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize", "demo")))
     wrong = [(key, tasks) for key, usual, tasks in rules if content[key] != usual and content["task"] not in tasks]
     return [f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone" for key, tasks in wrong]
 

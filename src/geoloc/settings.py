@@ -25,6 +25,14 @@ class Figures(BaseModel, extra="forbid"):
     queries: Annotated[int, Field(ge=1)] | list[str]
 
 
+class Demo(BaseModel, extra="forbid"):
+    """How task=demo serves its page."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=0, le=65535)
+    max_mb: float = Field(gt=0, le=1000)
+
+
 class Settings(BaseModel, extra="forbid"):
     """The plain top-level keys of conf/config.yaml with their types. Groups stay mappings here."""
 
@@ -38,6 +46,7 @@ class Settings(BaseModel, extra="forbid"):
     runs: list[str] | None
     other_protocols: bool
     figures: Figures | None = None  # task=report alone has it
+    demo: Demo | None = None  # task=demo alone has it
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
