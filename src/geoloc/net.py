@@ -173,8 +173,8 @@ class DescriptorNet(nn.Module):
 
     def digest(self) -> str:
         """Hash of architecture and weights: networks of equal digest describe images alike."""
-        frozen = ("freeze", "freeze_te")  # says what training leaves alone, and changes no descriptor
-        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in frozen} for part in PARTS]
+        idle = ("freeze", "freeze_te", "source", "licence", "files", "also")  # changes no descriptor
+        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in idle} for part in PARTS]
         content = json.dumps([parts, self.image_size, self.unit_length], sort_keys=True)
         found = hashlib.blake2b(content.encode(), digest_size=16)
         for name, value in sorted(self.state_dict().items()):
