@@ -40,6 +40,12 @@ def no_network():
     return {"weights": 1}
 
 
+def needs_more():
+    import surely_not_installed
+
+    return surely_not_installed.net()
+
+
 def refuses(width):
     raise ValueError(f"width must be 8, not {width}\\nsecond line")
 '''

@@ -46,7 +46,7 @@ def of_hub(content: dict[str, Any], typed: Collection[str]) -> list[str]:
     found = [f"{key}: has no effect beside hub=, which brings the whole network; leave one of them out" for key in idle]
     if content["checkpoint"] and not content["resume"]:
         found.append(
-            f"hub: has no effect beside checkpoint={content['checkpoint']}, which says what the network is; leave it out"
+            f"hub: has no effect beside checkpoint={content['checkpoint']}, which is a network itself; leave it out"
         )
     return found
 

@@ -50,6 +50,7 @@ class Hub(Backbone):
 
     stride = 1
     whole = True
+    code: torch.Tensor
 
     def __init__(
         self,

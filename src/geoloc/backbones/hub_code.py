@@ -147,8 +147,8 @@ class Repository:
             if named:
                 return self._checked(named[0])
             raise InputError(
-                f"hub: this network runs code of {self.name} at {self.ref}, which is not on this machine; put a clone of"
-                f" it at {self.cache}, or set {VARIABLE} to its folder"
+                f"hub: this network runs code of {self.name} at {self.ref}, which is not on this machine; put a clone"
+                f" at {self.cache}, or set {VARIABLE} to its folder"
             )
         allowed = [self.source.resolve()] if self.source.resolve() in {*named, *TRUSTED} else named
         if not allowed:
