@@ -16,7 +16,8 @@ from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
 from geoloc.foreign.convert import from_foreign, unsaid
 from geoloc.foreign.recognise import layout_of, overrides_of
-from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet, network_class
+from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet
+from geoloc.parts import network_class
 
 log = logging.getLogger(__name__)
 # Our own checkpoints carry plain values under this key: the network's spec and the epoch.

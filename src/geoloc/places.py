@@ -21,7 +21,7 @@ EASTING = (100_000.0, 900_000.0)
 NORTHING = (0.0, 10_000_000.0)
 SPLITS = ("train", "val", "test")
 SIDES = ("database", "queries")
-TEXTS = ("zones", "notes", "shots", "panos", "conditions", "groups")  # columns of a set that may be left out
+TEXTS = ("zones", "notes", "shots", "panos", "conditions", "groups", "times")  # columns of a set that may be left out
 UNKNOWN = "unknown"  # what tables call the condition of an image that has none
 
 
@@ -42,6 +42,7 @@ class PlaceSet:
         panos: (N,) str, identifies the panorama that an image was cut from; empty where the data has none.
         conditions: (N,) str, one word such as "day" or "night"; empty where it is unknown.
         groups: (N,) str, such as a city: where a domain's protocol says so, a query is searched in its own group alone.
+        times: (N,) str, when each photo was taken, as ISO 8601 says it or a beginning of that; empty where unknown.
         coordinates: "utm" (range is checked), "local" (any metric frame), or "earth" (see `together`).
 
     Raises:
@@ -57,6 +58,7 @@ class PlaceSet:
     panos: np.ndarray | None = None
     conditions: np.ndarray | None = None
     groups: np.ndarray | None = None
+    times: np.ndarray | None = None
     coordinates: Literal["utm", "local", "earth"] = "utm"
 
     def __post_init__(self) -> None:
@@ -132,14 +134,32 @@ def together(database: PlaceSet, queries: PlaceSet) -> tuple[PlaceSet, PlaceSet]
             " places on the earth; give both in the same way"
         )
     zones = np.concatenate([side.zones for side in sides if side.zones is not None])
-    if frames != {"utm"} or one_zone(zones):
+    if frames != {"utm"}:
         return sides
-    filled = _filled(zones, database)
-    xy = in_one_frame(np.concatenate([side.xy for side in sides]), filled)
+    xy, frame = one_frame(np.concatenate([side.xy for side in sides]), zones, database.root)
+    if frame == "utm":
+        return sides
     return (
         replace(database, xy=xy[: len(database)], coordinates="earth"),
         replace(queries, xy=xy[len(database) :], coordinates="earth"),
     )
+
+
+def one_frame(xy: np.ndarray, zones: np.ndarray, root: Path) -> tuple[np.ndarray, Literal["utm", "earth"]]:
+    """UTM positions in one frame: as they are if they lie in one zone, else see `earth.in_one_frame`.
+
+    Args:
+        xy: (N, 2) float64 (easting, northing) in metres, each in its own zone.
+        zones: (N,) str, see `PlaceSet`.
+        root: Where they come from, for messages.
+
+    Returns:
+        (N, 2) or (N, 3) float64 metres, and the name of the frame.
+
+    Raises:
+        InputError: Positions lie in several zones, and of some it is not said in which.
+    """
+    return (xy, "utm") if one_zone(zones) else (in_one_frame(xy, _filled(zones, root)), "earth")
 
 
 def one_zone(zones: np.ndarray) -> bool:
@@ -148,10 +168,10 @@ def one_zone(zones: np.ndarray) -> bool:
     return len({zone[0] for zone in known}) <= 1 and len({zone[1] for zone in known if len(zone) > 1}) <= 1
 
 
-def _filled(zones: np.ndarray, database: PlaceSet) -> np.ndarray:
+def _filled(zones: np.ndarray, root: Path) -> np.ndarray:
     """(N,) str zones with a hemisphere each: what their names say, or other images of the same zone."""
     names = sorted({str(zone) for zone in zones})
-    where = f"{database.root}: images lie in several UTM zones ({', '.join(name for name in names if name)})"
+    where = f"{root}: images lie in several UTM zones ({', '.join(name for name in names if name)})"
     if not names[0]:
         unsaid = int((zones == "").sum())
         raise InputError(f"{where}, and {unsaid} do not say in which; fields 3 and 4 of a name say it")
