@@ -200,8 +200,8 @@ def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list
 
 def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
-    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS:
-        return []  # the checkpoint says what the network is, or there is none
+    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS or "source" in content["hub"]:
+        return []  # the checkpoint says what the network is, there is none, or it is built by code of others
     import torch
 
     from geoloc.modes import eval_mode

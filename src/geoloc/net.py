@@ -191,8 +191,8 @@ class DescriptorNet(nn.Module):
 
     def digest(self) -> str:
         """Hash of architecture and weights: networks of equal digest describe images alike."""
-        frozen = ("freeze", "freeze_te")  # says what training leaves alone, and changes no descriptor
-        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in frozen} for part in PARTS]
+        idle = ("freeze", "freeze_te", "source", "licence", "files", "also")  # changes no descriptor
+        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in idle} for part in PARTS]
         return digest_of([parts, self.image_size, self.unit_length], self.state_dict())
 
     def save(self, folder: str | Path, about: Mapping[str, Any] | None = None) -> None:

@@ -88,6 +88,7 @@ class Settings(BaseModel, extra="forbid"):
     val: dict[str, Any]
     test: dict[str, Any]
     paths: dict[str, Any]
+    hub: dict[str, Any]
     backbone: dict[str, Any]
     block: dict[str, Any]
     aggregator: dict[str, Any]
