@@ -25,6 +25,15 @@ class Figures(BaseModel, extra="forbid"):
     queries: Annotated[int, Field(ge=1)] | list[str]
 
 
+class Export(BaseModel, extra="forbid"):
+    """What task=export writes, and what it compares and times."""
+
+    formats: list[Literal["onnx", "torch", "weights"]] = Field(min_length=1)
+    photos: int = Field(ge=1)
+    batch: int = Field(ge=2, le=1024)
+    latency: bool
+
+
 class Settings(BaseModel, extra="forbid"):
     """The plain top-level keys of conf/config.yaml with their types. Groups stay mappings here."""
 
@@ -36,6 +45,7 @@ class Settings(BaseModel, extra="forbid"):
     runs: list[str] | None
     other_protocols: bool
     figures: Figures | None = None  # task=report alone has it
+    export: Export | None = None  # task=export alone has it
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
