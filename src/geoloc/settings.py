@@ -33,6 +33,15 @@ class Demo(BaseModel, extra="forbid"):
     max_mb: float = Field(gt=0, le=1000)
 
 
+class Export(BaseModel, extra="forbid"):
+    """What task=export writes, and what it compares and times."""
+
+    formats: list[Literal["onnx", "torch", "weights"]] = Field(min_length=1)
+    photos: int = Field(ge=1)
+    batch: int = Field(ge=2, le=1024)
+    latency: bool
+
+
 class Settings(BaseModel, extra="forbid"):
     """The plain top-level keys of conf/config.yaml with their types. Groups stay mappings here."""
 
@@ -47,6 +56,7 @@ class Settings(BaseModel, extra="forbid"):
     other_protocols: bool
     figures: Figures | None = None  # task=report alone has it
     demo: Demo | None = None  # task=demo alone has it
+    export: Export | None = None  # task=export alone has it
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
