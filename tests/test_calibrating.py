@@ -137,7 +137,7 @@ def test_a_test_uses_what_came_with_the_network(test, trained, caplog):
 
 
 def test_another_protocol_is_a_loud_warning_that_is_kept(test, trained, tmp_path, caplog):
-    run = test(
+    test(
         "views=central_crop",
         "postprocess=[geo_dbscan]",
         "radius.eval=60",
