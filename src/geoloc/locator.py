@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from geoloc.answers import Answers
-from geoloc.data.images import read_image
-from geoloc.data.pixels import Photo, photos_of
+from geoloc.data.pixels import Photo, photos_of, whole
 from geoloc.errors import InputError
 from geoloc.extraction.describer import Describer
 from geoloc.extraction.precision import Precision
@@ -87,6 +86,7 @@ class Locator:
         facts = {} if calibration is None else calibration.fitted_on
         self.radius = float(facts.get("radius_m", radius))
         self.k, self.voters = k, min(k, VOTERS)
+        self.precision = precision
         self.threshold = None if calibration is None else calibration.threshold(precision)
         self.describer = Describer(_precision(self.how, index))
         self.describer.take(net)
@@ -179,15 +179,14 @@ class Locator:
         return apply_all(self.steps, found, self._evidence(single, photos)) if self.steps else found
 
     def _evidence(self, vectors: np.ndarray | None, photos: Sequence[Photo]) -> Evidence:
-        files = all(isinstance(photo, str | os.PathLike) for photo in photos)
         return Evidence(
             xy=self.index.xy,
             panos=np.full(len(self.index), ""),
             database=self.index.database,  # type: ignore[arg-type]
             queries=vectors,
             database_photo=lambda row: Path(self.index.paths[row]),
-            query_photo=(lambda row: Path(photos[row])) if files else None,  # type: ignore[arg-type]
-            read=lambda path: np.asarray(read_image(path)),
+            query_photo=lambda row: photos[row],  # type: ignore[arg-type, return-value] - which may have no path
+            read=lambda photo: whole(photo).movedim(0, -1).numpy(),
         )
 
 

@@ -161,11 +161,15 @@ function coloursOf(element, names) {
   return Object.fromEntries(names.map((name) => [name, styles.getPropertyValue(`--${name}`).trim()]));
 }
 
-// A bar of 1, 2 or 5 times a power of ten metres.
-function paintScale(map, pen, colours) {
+// 1, 2 or 5 times a power of ten metres, as long as fits into 120 pixels.
+function stepOf(map) {
   const most = 120 / map.scale;
   const power = 10 ** Math.floor(Math.log10(most));
-  const metres = power * [5, 2, 1].find((times) => times * power <= most);
+  return power * [5, 2, 1].find((times) => times * power <= most);
+}
+
+function paintScale(map, pen, colours) {
+  const metres = stepOf(map);
   const [x, y, width] = [16, map.height - 14, metres * map.scale];
   pen.strokeStyle = colours.ink;
   pen.fillStyle = colours.ink;
