@@ -225,7 +225,7 @@ def test_all_that_is_missing_is_told_at_once(localize, photos, tmp_path):
 
 
 def test_a_data_set_is_told_which_of_its_folders_is_a_database(localize, photos, tmp_path):
-    shutil.copytree(photos / "database", tmp_path / "city" / "images" / "test" / "database")
+    shutil.copytree(photos, tmp_path / "city" / "images" / "test")
     with pytest.raises(InputError, match="city/images/test/database"):
         localize(database=tmp_path / "city")
 
@@ -248,7 +248,7 @@ def test_both_are_needed_and_only_here(photos, tmp_path):
     with pytest.raises(InputError, match="queries: must be given") as error:
         work(tmp_path / "a", "task=localize", "checkpoint=x")
     assert any("database: must be given" in line for line in error.value.problems)
-    with pytest.raises(InputError, match="queries: has an effect on task=localize alone"):
+    with pytest.raises(InputError, match="queries: has an effect on task=localize, task=demo alone"):
         work(tmp_path / "b", "task=test", f"queries={photos / 'queries'}")
 
 
