@@ -8,55 +8,21 @@ import re
 
 import numpy as np
 import pytest
-from mini import name_of, write_image
+from made_answers import write_asked
+from mini import name_of
 
-from geoloc.answers import Answers
-from geoloc.earth import earth_centred, from_latlon, surface_latlon, to_latlon
-from geoloc.predictions import Predictions
-from geoloc.report.answers.asked import Asked, Base
+from geoloc.earth import earth_centred, from_latlon, surface_latlon
+from geoloc.report.answers.asked import Base
 from geoloc.report.answers.colours import colour_of
 from geoloc.report.answers.files import write_files
 from geoloc.report.answers.gallery import gallery
 from geoloc.report.answers.page import write_answer_page
 from geoloc.report.answers.told import calibration_lines, figures, truth_lines
 
-NORTH = 4_000_000.0
-ZONE = "17 north"
-
 
 @pytest.fixture
 def asked(tmp_path):
-    """Three of four photos can be read; the first is answered, the others are too unsure, the last is far off."""
-    base_xy = np.array([[540_000.0, NORTH], [540_010.0, NORTH], [541_000.0, NORTH]])
-    xy = np.array([[540_004.0, NORTH], [540_010.0, NORTH], [541_000.0, NORTH]])
-    names = [name_of(east) for east, _ in base_xy]
-    for seed, name in enumerate(names):
-        write_image(tmp_path / "database" / name, seed=seed)
-    for seed, name in enumerate(["a.jpg", "c.jpg", "d <b>.jpg"]):
-        write_image(tmp_path / "queries" / name, seed=seed)
-    latlon = to_latlon(xy, np.full(3, ZONE))
-    found = Predictions(
-        np.array([[0, 1], [1, 0], [2, 0]]), np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], np.float32), 3
-    )
-    answers = Answers(
-        names=["a.jpg", "c.jpg", "d <b>.jpg"],
-        xy=xy,
-        latlon=latlon,
-        utm=xy,
-        zones=np.full(3, ZONE),
-        support=np.array([1.0, 1.0, 0.7]),
-        spread=np.array([4.9, 0.0, 0.0]),
-        confidence=np.array([0.9, 0.5, 0.25]),
-        expected_error=np.array([6.0, 40.0, 900.0]),
-        known=np.array([True, False, False]),
-        predictions=found,
-        threshold=0.8,
-    )
-    base = Base(tmp_path / "database", names, base_xy, to_latlon(base_xy, np.full(3, ZONE)), base_xy, np.full(3, ZONE))
-    truth = np.array([[540_004.0, NORTH + 3], [np.nan, np.nan], [900_000.0, NORTH]])
-    errors = np.array([3.0, np.nan, 359_000.0])
-    photos = ["a.jpg", "b.jpg", "c.jpg", "d <b>.jpg"]
-    return Asked(tmp_path / "queries", photos, {"b.jpg": "damaged"}, answers, base, errors, truth)
+    return write_asked(tmp_path)
 
 
 def test_answers_csv_has_a_row_a_photo_in_their_order(asked, tmp_path):
