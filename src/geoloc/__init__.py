@@ -39,9 +39,11 @@ def load(folder: str | Path, device: str | torch.device | None = None) -> Descri
     return load(folder, device)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Index":
-        from geoloc.place_index.index import Index
+if not TYPE_CHECKING:  # or every wrong name would be of type Any
 
-        return Index
-    raise AttributeError(f"module 'geoloc' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name == "Index":
+            from geoloc.place_index.index import Index
+
+            return Index
+        raise AttributeError(f"module 'geoloc' has no attribute {name!r}")

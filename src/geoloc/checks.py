@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from geoloc.checks_of_data import of_data, of_val
+from geoloc.checks_of_export import of_export
 from geoloc.checks_of_photos import of_photos
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize", "demo")
+TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize", "demo", "export")
 READING = ("train", "test", "describe", "localize", "demo")  # tasks in which a network sees images
 OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
@@ -47,7 +49,7 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
         found.append(f"checkpoint={content['checkpoint']}: no such file")
     if content["compile"] is True and content["extraction"] == "exact":
         found.append("compile: has no effect on extraction=exact, which describes by the network as it is")
-    found += _of_data(content) + _of_val(content) + _of_trainer(content["trainer"])
+    found += of_data(content) + of_val(content) + of_export(content) + _of_trainer(content["trainer"])
     if found or content["task"] in ("report", "compare"):  # which build nothing, and refuse what is typed in vain
         return found
     small = _of_small_parts(content, instantiate) or _of_search(content, instantiate)
@@ -85,38 +87,6 @@ def _of_images(content: dict[str, Any]) -> list[str]:
     rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize", "demo")))
     wrong = [(key, tasks) for key, usual, tasks in rules if content[key] != usual and content["task"] not in tasks]
     return [f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone" for key, tasks in wrong]
-
-
-def _of_data(content: dict[str, Any]) -> list[str]:
-    """A table of photos where a folder is read, the other way round, or beside what goes with folders alone."""
-    from geoloc.data.manifest import is_manifest
-
-    train = content["data"]["train"]
-    reader, path = train["_target_"].removeprefix("geoloc.data.domains."), train.get("path") or ""
-    if reader == "folder" and is_manifest(path):
-        return [f"data.path: {path} is no data set's folder; a table of photos is read by data=table"]
-    if reader != "table":
-        return []
-    if not is_manifest(path):
-        return [
-            f"data.path: data=table reads a CSV file (.csv), not {path}; a folder in the field's layout: data=folder"
-        ]
-    others = [content["val_folder"], *(content["test_folders"] or [])]
-    if content["queries_folder"] != "queries" and all(is_manifest(other) for other in others if other):
-        return ["queries_folder: has no effect on data=table, whose column side names the queries"]
-    return []
-
-
-def _of_val(content: dict[str, Any]) -> list[str]:
-    """A checkpoint chosen on the demo city while other data are trained on, as after a study's experiment."""
-    rendered = content["data"]["train"]["_target_"].endswith(".demo_city")
-    demo = [name for name, node in content["val"].items() if node["_target_"].endswith(".demo_city")]
-    if rendered or not demo or content["val_folder"] or content["task"] != "train":
-        return []
-    return [
-        f"val: {demo[0]} would choose the checkpoint, though data={content['data'].get('name')} is trained on; type"
-        ' "domains@val=[...]" or val_folder=PATH too'
-    ]
 
 
 def _of_trainer(trainer: dict[str, Any]) -> list[str]:
@@ -200,8 +170,8 @@ def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list
 
 def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
-    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS:
-        return []  # the checkpoint says what the network is, or there is none
+    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS or "source" in content["hub"]:
+        return []  # the checkpoint says what the network is, there is none, or it is built by code of others
     import torch
 
     from geoloc.modes import eval_mode

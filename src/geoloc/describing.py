@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from geoloc.data.batches import photo_batch
-from geoloc.data.images import Decode, enough_for
 from geoloc.data.jpeg import same_as_pillow
 from geoloc.data.loaders import clamp_workers, workers_for
 from geoloc.data.pixels import Photo, photos_of, pixels_of
@@ -26,27 +25,25 @@ from geoloc.net import DescriptorNet
 
 
 class Photos(Dataset):
-    """Photos of any kind at one size, each with its row.
+    """Photos of any kind at one size.
 
     Args:
         photos: As `photos_of` gives them.
         size: (height, width) in pixels.
-        decode: How much of a JPEG is decoded.
     """
 
-    def __init__(self, photos: Sequence[Photo], size: tuple[int, int], decode: Decode = "full") -> None:
-        self.files = not any(isinstance(photo, Image.Image | np.ndarray) for photo in photos)
+    def __init__(self, photos: Sequence[Photo], size: tuple[int, int]) -> None:
+        self.files = all(isinstance(photo, str | os.PathLike) for photo in photos)
         # An array of str instead of a list of objects: workers then share it without copying (reference counts).
         self.photos = np.array([str(photo) for photo in photos]) if self.files else photos
         self.size = size
-        self.enough = enough_for(size, decode)
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
         """((3, H, W) uint8 image, row)."""
-        return pixels_of(self.photos[row], self.size, self.enough), row
+        return pixels_of(self.photos[row], self.size), row
 
     def ready(self, number: int) -> None:
         """Prepare loader process `number`: one that was not forked does not know how HEIC files are opened."""
@@ -55,7 +52,7 @@ class Photos(Dataset):
 
 def describe_photos(
     net: DescriptorNet,
-    photos: Photo | Sequence[Photo],
+    photos: Photo | Iterable[Photo],
     *,
     device: str | torch.device | None = None,
     batch_size: int | None = None,
@@ -75,10 +72,9 @@ def describe_photos(
         batch_size: Photos described at once; None: as many as fit.
         workers: Loader processes at most; None: one a core, at most 8. Few photos get fewer, and photos that are no
             files none.
-        precision: In which the backbone works; "auto": the fastest that agrees with the network itself. Up to four
-            photos are then described by the network as it is, for which a twin would not pay.
-        describer: One to be used again, which is told how and keeps its twin between calls; `precision` then has no
-            effect. None: a new one, which chooses anew.
+        precision: In which the backbone works; "auto": the fastest that agrees with the network itself.
+        describer: One to be used again: it keeps its twin of the network from call to call, and `precision` has no
+            effect. None: see `describer_for`.
         out: (N, D) float32 or float16 array that the descriptors are written into, such as a mapped one.
         what: Name of the work, for the progress bar.
         shown: Show progress and time left, where the process shows such things.
@@ -90,22 +86,43 @@ def describe_photos(
         InputError: A photo cannot be read, or is none; names it.
     """
     listed = photos_of(photos)
+    found = np.empty((len(listed), net.out_dim), np.float32) if out is None else out
+    how = describer or describer_for(precision, len(listed))
+    start = 0
+    for vectors in described(net, listed, how, device, batch_size, workers, what, shown):
+        found[start : start + len(vectors)] = vectors
+        start += len(vectors)
+    return found
+
+
+def described(
+    net: DescriptorNet,
+    photos: Sequence[Photo],
+    describer: Describer,
+    device: str | torch.device | None = None,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    what: str = "describing photos",
+    shown: bool = True,
+) -> Iterator[np.ndarray]:
+    """The descriptors of photos, batch by batch, (b, D) float32; see `describe_photos`."""
     if device is not None:
         net.to(device)
     at = net.mean.device
-    found = np.empty((len(listed), net.out_dim), np.float32) if out is None else out
     batch = batch_size or fitting_batch(net, at)
-    if describer is None:
-        describer = Describer("exact" if precision == "auto" and len(listed) <= TRIED else precision)
     if describer.net is not net:
-        describer.take(net, _compiled_for(net, at, len(listed), batch))
-    loader = _loader(listed, net, batch, workers, at)
-    with progress_bar(what, "images", shown) as advance, eval_mode(net), torch.inference_mode():
-        for images, rows in loader:
-            vectors = describer(images.to(at, non_blocking=True))
-            found[int(rows[0]) : int(rows[-1]) + 1] = vectors.float().cpu().numpy()
-            advance(int(rows[-1]) + 1, len(listed))
-    return found
+        describer.take(net, _compiled_for(net, at, len(photos), batch))
+    with progress_bar(what, "images", shown) as advance:
+        for images, rows in _loader(photos, net, batch, workers, at):
+            with eval_mode(net), torch.inference_mode():
+                vectors = describer(images.to(at, non_blocking=True)).float().cpu().numpy()
+            advance(int(rows[-1]) + 1, len(photos))
+            yield vectors
+
+
+def describer_for(precision: Precision, photos: int) -> Describer:
+    """What describes so many photos: of up to four, for which a twin would not pay, "auto" asks the network itself."""
+    return Describer("exact" if precision == "auto" and photos <= TRIED else precision)
 
 
 def _loader(

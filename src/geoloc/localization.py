@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,7 @@ def locate(
     errors = np.linalg.norm(votes.xy - domain.queries.xy, axis=1)
     told = signals(votes, positions, distances, radius)
     facts = {
+        "queries": len(errors),
         "radius_m": radius,
         "voters": ids.shape[1],
         "within": 100 * float((errors <= radius).mean()),
@@ -93,6 +95,8 @@ def locate(
         confidence = calibration.confidence(told)
         expected = calibration.expected_error(confidence)
         facts |= _of_confidence(confidence, errors <= radius, calibration.threshold(precision), precision)
+        facts["nearer_than_expected"] = 100 * float((errors < expected).mean())
+        facts["fitted_here"] = _who(domain) in calibration.fitted_on.get("queries_of", [])
     return Located(votes, errors, radius, ids.shape[1], told, confidence, expected, facts)
 
 
@@ -118,7 +122,7 @@ def calibrate(located: Mapping[str, tuple[Domain, Located]], facts: Mapping[str,
     about = {
         **facts,
         "domains": list(located),
-        "fingerprints": [domain.fingerprint() for domain, _ in pairs],
+        "queries_of": [_who(domain) for domain, _ in pairs],
     }
     return fit(
         np.concatenate([each.signals for _, each in pairs]),
@@ -127,6 +131,12 @@ def calibrate(located: Mapping[str, tuple[Domain, Located]], facts: Mapping[str,
         about,
         _together([domain.queries.xy for domain, _ in pairs]),
     )
+
+
+def _who(domain: Domain) -> str:
+    """Changes with the names and positions of a domain's queries."""
+    asked = domain.queries
+    return hashlib.blake2b(repr((asked.names.tolist(), asked.xy.tolist())).encode(), digest_size=8).hexdigest()
 
 
 def _together(places: Sequence[np.ndarray]) -> np.ndarray:

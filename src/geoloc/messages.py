@@ -32,6 +32,8 @@ ASKED = {
     "Cannot set different distribution kind": OTHER_SPACE,
     "CategoricalDistribution does not support dynamic value space": OTHER_SPACE,
 }
+# Key that only one task has -> the task.
+OF_ONE_TASK = {"figures": "report", "export": "export"}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -94,8 +96,8 @@ def one_line(error: BaseException) -> str:
         group, _, name = key.partition(".")
         if group == "postprocess" and "." not in name:
             return f"{key}: this step is not in the chain; put it there, such as postprocess=[{name}]"
-        if group == "figures" and not name:
-            return f"{key}: has an effect on task=report alone"
+        if group in OF_ONE_TASK and not name:
+            return f"{key}: has an effect on task={OF_ONE_TASK[group]} alone"
         return f"{key}: no such key; --help lists all keys"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "; ".join(line for line in lines if not line.startswith(("To append to", "full_key", "object_type")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +191,8 @@ class DescriptorNet(nn.Module):
 
     def digest(self) -> str:
         """Hash of architecture and weights: networks of equal digest describe images alike."""
-        frozen = ("freeze", "freeze_te")  # says what training leaves alone, and changes no descriptor
-        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in frozen} for part in PARTS]
+        idle = ("freeze", "freeze_te", "source", "licence", "files", "also")  # changes no descriptor
+        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in idle} for part in PARTS]
         return digest_of([parts, self.image_size, self.unit_length], self.state_dict())
 
     def save(self, folder: str | Path, about: Mapping[str, Any] | None = None) -> None:
@@ -220,13 +220,22 @@ class DescriptorNet(nn.Module):
         for name in (WEIGHTS_FILE, SPEC_FILE):
             if not (folder / name).is_file():
                 raise InputError(f"{folder / name}: no such file; a finished run's folder holds it")
-        content = yaml.safe_load((folder / SPEC_FILE).read_text(encoding="utf-8"))
+        content = _read(folder / SPEC_FILE, lambda path: yaml.safe_load(path.read_text(encoding="utf-8")))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputError(f"{folder / SPEC_FILE}: not of format {FORMAT}, which this version reads")
         net = cls.from_spec(content["network"], load=False)
-        load_exactly(net, load_file(folder / WEIGHTS_FILE), str(folder / WEIGHTS_FILE))
+        load_exactly(net, _read(folder / WEIGHTS_FILE, load_file), str(folder / WEIGHTS_FILE))
         net.calibration = content.get("calibration")
         return net.eval()
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What a file of a network holds."""
+    try:
+        return read(path)
+    except Exception as error:  # both libraries raise their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: is damaged, or no file of a network ({reason})") from None
 
 
 def _as_float(images: torch.Tensor) -> torch.Tensor:

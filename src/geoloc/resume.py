@@ -77,7 +77,8 @@ def _check_folder(folder: Path) -> None:
     if not (folder / "checkpoints" / "last.ckpt").is_file() and _task(folder) not in DESCRIBING:
         raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
     if read_json(folder / "results.json").get("status") == "finished":
-        raise InputError(f"resume={folder}: that run has finished; start a new one from checkpoint={folder}")
+        left = f"database={folder / 'index'}" if _task(folder) == "localize" else f"checkpoint={folder}"
+        raise InputError(f"resume={folder}: that run has finished; start a new one from {left}")
 
 
 def _task(folder: Path) -> str | None:

@@ -33,6 +33,15 @@ class Demo(BaseModel, extra="forbid"):
     max_mb: float = Field(gt=0, le=1000)
 
 
+class Export(BaseModel, extra="forbid"):
+    """What task=export writes, and what it compares and times."""
+
+    formats: list[Literal["onnx", "torch", "weights"]] = Field(min_length=1)
+    photos: int = Field(ge=1)
+    batch: int = Field(ge=2, le=1024)
+    latency: bool
+
+
 class Settings(BaseModel, extra="forbid"):
     """The plain top-level keys of conf/config.yaml with their types. Groups stay mappings here."""
 
@@ -47,12 +56,13 @@ class Settings(BaseModel, extra="forbid"):
     other_protocols: bool
     figures: Figures | None = None  # task=report alone has it
     demo: Demo | None = None  # task=demo alone has it
+    export: Export | None = None  # task=export alone has it
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
     infer_batch_size: int | None = Field(ge=1)
     decode: Literal["full", "reduced"]
-    extraction: Literal["auto", "exact", "float32", "bfloat16"]
+    extraction: Literal["auto", "exact", "float32", "tf32", "bfloat16"]
     compile: Literal["auto"] | bool
     reuse_memory: bool
     frozen_maps: float = Field(ge=0, allow_inf_nan=False)
@@ -88,6 +98,7 @@ class Settings(BaseModel, extra="forbid"):
     val: dict[str, Any]
     test: dict[str, Any]
     paths: dict[str, Any]
+    hub: dict[str, Any]
     backbone: dict[str, Any]
     block: dict[str, Any]
     aggregator: dict[str, Any]

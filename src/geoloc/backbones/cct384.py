@@ -86,7 +86,7 @@ class CCT384(Backbone):
         """(B, 3, 384, 384) normalised images -> map (B, 384, 24, 24), and the class token if there is one."""
         tokens = self.tokenizer(images)
         if self.class_emb is not None:
-            tokens = torch.cat([self.class_emb.expand(len(tokens), -1, -1), tokens], dim=1)
+            tokens = torch.cat([self.class_emb.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         tokens = tokens + self.positional_emb
         for block in self.blocks:
             tokens = block(tokens)

@@ -48,15 +48,21 @@ def photos_with_positions(
         return _of_table(path, coordinates)
     if not path.is_dir():
         return _of_list([path], coordinates)
-    inside = [f"{path}/images/{split}/database" for split in SPLITS if (path / "images" / split / "database").is_dir()]
-    if inside:  # its queries would become the database
-        raise InputError(f"{path}: is a data set's folder; name one of its folders of photos: {', '.join(inside)}")
-    refuse_unfinished(path)
+    _refuse_set(path)
     names = find_images(path, READ)
     table = path.with_name(f"{path.name}.csv")
     if table.is_file():
         return read_table(table, path, names, coordinates)
     return _of_files(path, names, coordinates)
+
+
+def _refuse_set(path: Path) -> None:
+    """Refuse the folder of a data set, or of one of its splits: its queries would become part of the database."""
+    sides = [path / "database", *(path / "images" / split / "database" for split in SPLITS)]
+    inside = [str(side) for side in sides if side.is_dir() and (side.parent / "queries").is_dir()]
+    if inside:
+        raise InputError(f"{path}: is a data set's folder, with queries; name its database: {' or '.join(inside)}")
+    refuse_unfinished(path)
 
 
 def photos_without(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -96,7 +102,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _of_list(paths: list[Path], coordinates: Literal["utm", "local"]) -> PlaceSet:
-    """Files from anywhere; their names are relative to the folder that holds all of them."""
+    """Files from anywhere; their names are relative to the folder that all of them are below."""
     _check_files(paths)
     absolute = [path.absolute() for path in paths]
     root = Path(os.path.commonpath([path.parent for path in absolute]))
@@ -115,8 +121,11 @@ def _of_table(table: Path, coordinates: Literal["utm", "local"]) -> PlaceSet:
     problems = wrong_cells(table, rows, keys)
     if problems:
         raise InputError(*problems)
-    _check_files([table.parent / row["path"] for row in rows])
-    return to_places(rows, keys, table.parent, coordinates)
+    try:
+        _check_files([table.parent / row["path"] for row in rows])
+        return to_places(rows, keys, table.parent, coordinates)
+    except InputError as error:  # it names the photo, and not the file
+        raise InputError(*(f"{table}: {line}" for line in error.problems)) from None
 
 
 def _of_files(root: Path, names: list[str], coordinates: Literal["utm", "local"]) -> PlaceSet:
@@ -152,7 +161,9 @@ def _by_exif(root: Path, names: Sequence[str]) -> tuple[PlaceSet | None, Dropped
             except ValueError as reason:
                 dropped.append((name, str(reason)))
             else:
-                time = exif.taken(blocks.camera) or exif.gps_time(blocks.gps)
+                time = exif.taken(blocks.camera)
+                if time is None or time.tzinfo is None:
+                    time = exif.gps_time(blocks.gps) or time
                 times.append("" if time is None else time.isoformat())
                 kept.append(name)
             advance(done, len(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from geoloc.place_index.segment import Segment
 from geoloc.stacked import Stacked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contents:
     """Photos with descriptors of one network, row by row in the order in which they were added.
 
@@ -49,6 +50,12 @@ class Contents:
     def without(self, ids: set[str]) -> Contents:
         """Without the photos of some ids."""
         return replace(self, segments=tuple(segment.without(ids) for segment in self.segments)) if ids else self
+
+    @property
+    def digest(self) -> str:
+        """Changes with any photo of contents that are saved."""
+        names = [f"{segment.name} {segment.kept_name}" for segment in self.segments]
+        return hashlib.blake2b(" ".join([self.model, *names]).encode(), digest_size=16).hexdigest()
 
     @cached_property
     def database(self) -> Stacked:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from geoloc import earth
-from geoloc.places import one_frame
+from geoloc.frames import one_frame
 
 
 @dataclass(frozen=True)

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import torch
 
 from geoloc.data.georeferenced import photos_with_positions
-from geoloc.describing import describe_photos
+from geoloc.describing import describer_for
 from geoloc.errors import InputError
-from geoloc.extraction.describer import Describer
 from geoloc.extraction.precision import Precision
 from geoloc.net import DescriptorNet
 from geoloc.place_index import storage
-from geoloc.place_index.agreement import (
-    check_frame,
-    check_network,
-    check_precision,
-    examples,
-    shown_by,
-)
+from geoloc.place_index.adding import Same, new_records, segments_of
+from geoloc.place_index.agreement import check_network, check_precision, examples, shown_by
 from geoloc.place_index.contents import Contents
-from geoloc.place_index.records import records_of
 from geoloc.place_index.searching import Searchable
-from geoloc.place_index.segment import Segment
+from geoloc.place_index.tidying import rebased, tidied, whole
 from geoloc.places import PlaceSet
 
-log = logging.getLogger(__name__)
-Source = str | Path | Sequence[str | Path] | PlaceSet
-Same = Literal["refuse", "skip", "replace"]
-BLOCK = 2**28  # bytes of descriptors that become a segment
+Source: TypeAlias = str | Path | Sequence[str | Path] | PlaceSet
 
 
 class Index(Searchable):
@@ -52,7 +40,7 @@ class Index(Searchable):
         super().__init__(contents)
         self.folder = folder
         self.revision = revision
-        self._removed: set[str] = set()
+        self._loaded = contents
 
     @classmethod
     def build(
@@ -87,8 +75,12 @@ class Index(Searchable):
         Raises:
             InputError: There is an index in the folder, there are no photos with positions, or one cannot be read.
         """
-        if folder is not None and (Path(folder) / storage.MANIFEST).exists():
-            raise InputError(f"{folder}: holds an index; geoloc.Index.load(folder).add(...) goes on with it")
+        if dtype not in ("float32", "float16"):
+            raise InputError(f"dtype={dtype!r}: must be float32 or float16")
+        if folder is not None:
+            storage.check_folder(Path(folder))
+            if (Path(folder) / storage.MANIFEST).exists():
+                raise InputError(f"{folder}: holds an index; geoloc.Index.load(folder).add(...) goes on with it")
         places = photos if isinstance(photos, PlaceSet) else photos_with_positions(photos, coordinates)
         frame = "local" if places.coordinates == "local" else "utm"
         contents = Contents(net.digest(), net.out_dim, dtype, frame, shown_by(net))
@@ -118,7 +110,7 @@ class Index(Searchable):
             same: What is done with a photo whose id is there already: "refuse" the whole call, "skip" the photo, or
                 "replace" what is there.
             prefix: Put before each photo's name to make its id.
-            save: Save block by block, instead of all at once by `save`.
+            save: Save block by block, so that an interruption loses little; False: nothing is saved before `save`.
             precision: See `describe_photos`; so are the others.
             device: Likewise.
             batch_size: Likewise.
@@ -132,48 +124,22 @@ class Index(Searchable):
                 read; the index is then as it was, but for blocks that are saved.
         """
         check_network(self.contents, net)
-        wanted = "local" if self.contents.coordinates == "local" else "utm"
-        places = photos if isinstance(photos, PlaceSet) else photos_with_positions(photos, wanted)  # type: ignore[arg-type]
-        check_frame(self.contents, places)
-        records, again = self._new(places, prefix, same)
-        describer = Describer(precision)
-        step = max(256, BLOCK // (net.out_dim * np.dtype(self.contents.dtype).itemsize))
-        contents, removed = self.contents.without(again), again
-        for start in range(0, len(records), step):
-            part = records.select(np.arange(start, min(start + step, len(records))))
-            paths = [Path(path) for path in part.paths]
-            vectors = np.empty((len(part), net.out_dim), self.contents.dtype)
-            how: dict[str, Any] = {"device": device, "batch_size": batch_size, "workers": workers}
-            describe_photos(net, paths, describer=describer, out=vectors, what="describing the database", **how)
-            check_precision(contents.segments, describer.facts(), contents.where)
-            contents = contents.plus(Segment(vectors, part, describer.facts()))
+        records, again = new_records(self.contents, self._placed(photos), prefix, same)
+        describer = describer_for(precision, len(records))
+        contents = self.contents
+        for segment in segments_of(net, records, contents.dtype, describer, device, batch_size, workers):
+            check_precision(contents.segments, segment.facts, contents.where)
+            contents = contents.without(again.intersection(segment.records.ids.tolist())).plus(segment)
             if save:
-                self.contents, self._removed = contents, self._removed | removed
+                self.contents = contents
                 self.save()
-                contents, removed = self.contents, set()
-        self.contents, self._removed = contents, self._removed | removed
+                contents = self.contents
+        self.contents = contents
         return len(records)
 
-    def _new(self, places: PlaceSet, prefix: str, same: Same) -> tuple[Any, set[str]]:
-        """Records of what is to be described, and ids of what that replaces."""
-        records = records_of(places, prefix)
-        again = self.contents.ids.intersection(records.ids.tolist())
-        if again and same == "refuse":
-            raise InputError(
-                f"{places.root}: {len(again)} of {len(records)} photos have an id that {self.contents.where} holds"
-                f" already ({examples(sorted(again))}); same='skip' leaves those out, same='replace' describes them"
-                " anew, and a prefix gives these other ids"
-            )
-        if again and same == "skip":
-            records = records.select(np.flatnonzero([each not in again for each in records.ids]))
-            again = set()
-        known = set(self.contents.records.paths.tolist())
-        twice = [
-            str(path) for path, i in zip(records.paths, records.ids, strict=True) if path in known and i not in again
-        ]
-        if twice:
-            log.warning("%d photos are in the index under another id (%s)", len(twice), examples(twice))
-        return records, again
+    def _placed(self, photos: Source) -> PlaceSet:
+        coordinates: Literal["utm", "local"] = "local" if self.contents.coordinates == "local" else "utm"
+        return photos if isinstance(photos, PlaceSet) else photos_with_positions(photos, coordinates)
 
     def remove(self, ids: str | Iterable[str]) -> int:
         """Take photos out.
@@ -187,24 +153,22 @@ class Index(Searchable):
         Raises:
             InputError: An id is not there.
         """
-        wanted = {ids} if isinstance(ids, str) else set(ids)
+        wanted = {ids} if isinstance(ids, str) else {str(each) for each in ids}
         missing = sorted(wanted - self.contents.ids)
         if missing:
             raise InputError(f"{self.contents.where}: {len(missing)} ids are not in the index ({examples(missing)})")
-        self.contents, self._removed = self.contents.without(wanted), self._removed | wanted
+        self.contents = self.contents.without(wanted)
         return len(wanted)
 
-    def save(self, folder: str | Path | None = None, overwrite: bool = False) -> Path:
+    def save(self, folder: str | Path | None = None, overwrite: bool = False) -> None:
         """Write what is not on the disk yet; the index there is the old one until all of the new one is written.
 
-        Where another process has saved meanwhile, what was added and removed here is added and removed there.
+        Where another process has saved meanwhile, what was added and removed here is added and removed there. Where
+        more than half of the photos have been removed, the rest is written anew without them.
 
         Args:
             folder: Where; None: where it was loaded from or saved before.
             overwrite: Whether another index in the folder may be replaced.
-
-        Returns:
-            The folder.
 
         Raises:
             InputError: There is no room, another index is there, or an id that was added here was added there too.
@@ -212,37 +176,42 @@ class Index(Searchable):
         target = self.folder if folder is None else Path(folder)
         if target is None:
             raise InputError("save: name a folder for the index")
+        self._write(target, overwrite, tidied)
+
+    def compact(self) -> None:
+        """Save all photos as one block, without those that were removed, whose space is freed."""
+        if self.folder is None:
+            raise InputError("compact: save the index first, into a folder")
+        self._write(self.folder, False, whole)
+
+    def _write(self, target: Path, overwrite: bool, shape: Callable[[Contents], Contents]) -> None:
         own = self.folder is not None and target.resolve() == self.folder.resolve()
+        storage.check_folder(target)
         with storage.locked(target):
             there = (target / storage.MANIFEST).exists()
             if there and not own and not overwrite:
                 raise InputError(f"{target}: holds another index; overwrite=True replaces it, or name another folder")
             revision = int(storage.manifest_of(target)["revision"]) if there else 0
-            contents = self._rebased(target) if there and own and revision != self.revision else self.contents
-            self.contents = storage.write(target, contents, revision + 1)
-        self.folder, self.revision, self._removed = target, revision + 1, set()
-        return target
+            changed = there and own and revision != self.revision
+            contents = shape(self._rebased(target) if changed else self.contents)
+            if not (there and own and storage.is_saved(contents)):
+                revision += 1
+                contents = storage.write(target, contents, revision)
+        self.contents = self._loaded = contents
+        self.folder, self.revision = target, revision
 
     def _rebased(self, folder: Path) -> Contents:
-        """What others have saved meanwhile, changed as this index was changed since it was loaded."""
         theirs, _ = storage.read(folder)
-        if (theirs.model, theirs.dtype, theirs.coordinates) != (
-            self.contents.model,
-            self.contents.dtype,
-            self.contents.coordinates,
-        ):
-            raise InputError(f"{folder}: has been replaced by an index of another network or kind; save elsewhere")
-        changed = theirs.without(self._removed)
-        for segment in self.contents.segments:
-            if not segment.name:
-                clash = sorted(changed.ids.intersection(segment.live.ids.tolist()))
-                if clash:
-                    raise InputError(
-                        f"{folder}: another process has added {len(clash)} of the same photos meanwhile"
-                        f" ({examples(clash)}); load the index again and add with same='skip'"
-                    )
-                changed = changed.plus(segment)
-        return changed
+        same = ("model", "shown", "dtype", "coordinates")
+        if any(getattr(theirs, key) != getattr(self.contents, key) for key in same):
+            raise InputError(f"{folder}: has been replaced by another index meanwhile; save this one elsewhere")
+        contents, twice = rebased(theirs, self.contents, self._loaded)
+        if twice:
+            raise InputError(
+                f"{folder}: another process has added {len(twice)} of the same photos meanwhile"
+                f" ({examples(sorted(twice))}); load the index again and add with same='skip'"
+            )
+        return contents
 
     @classmethod
     def load(cls, folder: str | Path, net: DescriptorNet | None = None) -> Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +12,15 @@ from geoloc.data.pixels import Photo
 from geoloc.describing import describe_photos
 from geoloc.errors import InputError
 from geoloc.index.exact import Exact
+from geoloc.index.fitting import fitted
+from geoloc.index.index import Fitted
 from geoloc.index.index import Index as Engine
 from geoloc.net import DescriptorNet
 from geoloc.place_index.agreement import as_descriptors, check_network
 from geoloc.place_index.contents import Contents
 from geoloc.place_index.frame import Frame
 from geoloc.place_index.hits import Hits
+from geoloc.place_index.storage import is_saved
 from geoloc.stacked import Stacked
 
 
@@ -29,6 +33,7 @@ class Searchable:
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
+        self._built: tuple[Any, Fitted] | None = None
 
     def search(
         self,
@@ -49,25 +54,35 @@ class Searchable:
         Raises:
             InputError: The index is empty, the network is another one, or descriptors are of another dimension.
         """
-        if not len(self):
-            raise InputError(f"{self.contents.where}: the index is empty")
-        vectors = as_descriptors(queries)
+        contents, vectors = self.contents, as_descriptors(queries)
+        if not len(contents):
+            raise InputError(f"{contents.where}: the index is empty")
+        if k < 1:
+            raise InputError(f"k={k}: must be at least 1")
         if net is not None:
-            check_network(self.contents, net)
+            check_network(contents, net)
         if vectors is None:
             if net is None:
                 raise InputError("search: photos need a network: search(photos, k, net); descriptors are (Q, D) floats")
-            vectors = describe_photos(net, queries, what="describing the queries")  # type: ignore[arg-type]
-        if vectors.shape[1] != self.dim:
-            raise InputError(
-                f"{self.contents.where}: queries of dimension {vectors.shape[1]}, and the index has {self.dim}"
-            )
-        contents = self.contents
-        found = (engine or Exact()).search(contents.database, vectors, k)  # type: ignore[arg-type]
-        return Hits(found, vectors, contents)
+            vectors = describe_photos(net, queries, what="describing the queries")
+        if vectors.shape[1] != contents.dim:
+            raise InputError(f"{contents.where}: is of dimension {contents.dim}, and the queries of {vectors.shape[1]}")
+        return Hits(self._fitted(contents, engine or Exact()).search(vectors, k), vectors, contents)
+
+    def _fitted(self, contents: Contents, engine: Engine) -> Fitted:
+        """The engine over the descriptors; what took time to be built is used again, and kept beside a saved index."""
+        key = (contents, type(engine), dict(vars(engine)))
+        if self._built is None or self._built[0] != key:
+            path = contents.where / f"{engine.name}.fit" if is_saved(contents) else None
+            self._built = key, fitted(engine, contents.database, path, contents.digest)  # type: ignore[arg-type]
+        return self._built[1]
 
     def __len__(self) -> int:
         return len(self.contents)
+
+    def __repr__(self) -> str:
+        held = self.contents
+        return f"<Index of {len(held):,} photos, {held.dim} values each in {held.dtype}, of model {held.model[:8]}>"
 
     @property
     def model(self) -> str:

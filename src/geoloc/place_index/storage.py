@@ -12,7 +12,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -28,7 +28,7 @@ from geoloc.place_index.segment import Segment
 FORMAT = 1
 MANIFEST = "index.json"
 LOCK = ".lock"
-OWN = re.compile(r"(segment|kept)-[0-9a-f]{32}\.(npy|json)|\.index\.json\.part")
+OWN = re.compile(r"(segment|kept)-[0-9a-f]{32}\.(npy|json)|\.index\.json\.part|\w+\.fit")
 PATIENCE = 60.0  # seconds for which another writer is waited for
 AT_ONCE = 2**26  # bytes of descriptors that are written at once
 TRIES = 10  # of a reader that meets a writer which deletes files
@@ -68,8 +68,10 @@ def manifest_of(folder: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{folder}: is no index, it has no {MANIFEST}; geoloc.Index.build makes one") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); build the index anew") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InputError(f"{path}: is damaged ({error}); build the index anew") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: is no index of format {FORMAT}, which this version reads")
     return content
@@ -114,40 +116,66 @@ def _segment(folder: Path, dtype: str, dim: int, entry: dict[str, Any]) -> Segme
     return Segment(vectors, records, entry["facts"], kept, name, entry["kept"])
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder of something else: an index deletes files in its own.
+
+    Raises:
+        InputError: It holds other files and no index.
+    """
+    if folder.is_dir() and not (folder / MANIFEST).exists():
+        others = [path.name for path in folder.iterdir() if not (OWN.fullmatch(path.name) or path.name.startswith("."))]
+        if others:
+            raise InputError(
+                f"{folder}: holds other files ({', '.join(sorted(others)[:3])}) and no index; name a new folder"
+            )
+    elif folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; name a folder for the index")
+
+
+def is_saved(contents: Contents) -> bool:
+    """Whether all of some contents is in files."""
+    return all(len(each) and each.name and (each.kept is None or each.kept_name) for each in contents.segments)
+
+
 def write(folder: Path, contents: Contents, revision: int) -> Contents:
     """Make the index in a folder these contents. What is on the disk already is not written again.
 
-    To be called under `locked`.
+    To be called under `locked`. Whatever is raised, the index is then as it was.
 
     Returns:
         The same contents, all of them on the disk and mapped.
     """
-    segments = []
-    for segment in contents.segments:
-        if len(segment) == 0:
-            continue
-        if not (segment.name and (folder / f"{segment.name}.npy").is_file()):
-            segment = _write_segment(folder, segment, contents.dtype)
-        if segment.kept is not None and not (segment.kept_name and (folder / f"{segment.kept_name}.npy").is_file()):
-            segment = _write_kept(folder, segment)
-        segments.append(segment)
-    content = {
-        "format": FORMAT,
-        "revision": revision,
-        **{key: getattr(contents, key) for key in ("model", "dim", "dtype", "coordinates")},
-        "shown": dict(contents.shown),
-        "images": len(contents),
-        "segments": [
-            {"name": each.name, "rows": len(each.records), "kept": each.kept_name, "facts": dict(each.facts)}
-            for each in segments
-        ],
-    }
-    part = folder / f".{MANIFEST}.part"
-    _synced(part, lambda file: file.write(json.dumps(content, indent=1).encode()))
-    part.replace(folder / MANIFEST)
+    try:
+        segments = [_on_disk(folder, segment, contents.dtype) for segment in contents.segments if len(segment)]
+        content = {
+            "format": FORMAT,
+            "revision": revision,
+            **{key: getattr(contents, key) for key in ("model", "dim", "dtype", "coordinates")},
+            "shown": dict(contents.shown),
+            "images": len(contents),
+            "segments": [
+                {"name": each.name, "rows": len(each.records), "kept": each.kept_name, "facts": dict(each.facts)}
+                for each in segments
+            ],
+        }
+        part = folder / f".{MANIFEST}.part"
+        _synced(part, lambda file: file.write(json.dumps(content, indent=1).encode()))
+        part.replace(folder / MANIFEST)
+    except BaseException:  # a full disk is to have room again
+        tidy(folder, manifest_of(folder) if (folder / MANIFEST).exists() else {"segments": []})
+        raise
     _sync_folder(folder)
     tidy(folder, content)
     return replace(contents, segments=tuple(segments), where=folder)
+
+
+def _on_disk(folder: Path, segment: Segment, dtype: str) -> Segment:
+    """A segment in files of this folder."""
+    if not (segment.name and (folder / f"{segment.name}.npy").is_file()):
+        return _write_segment(folder, segment, dtype)
+    if segment.kept is None or (segment.kept_name and (folder / f"{segment.kept_name}.npy").is_file()):
+        return segment
+    return _write_kept(folder, segment)
 
 
 def tidy(folder: Path, content: dict[str, Any]) -> None:
@@ -159,10 +187,8 @@ def tidy(folder: Path, content: dict[str, Any]) -> None:
     named |= {f"{each['kept']}.npy" for each in content["segments"]}
     for path in folder.iterdir():
         if OWN.fullmatch(path.name) and path.name not in named:
-            try:
+            with suppress(OSError):  # somebody has it open, under Windows
                 path.unlink()
-            except OSError:  # somebody has it open, under Windows
-                continue
 
 
 def _write_segment(folder: Path, segment: Segment, dtype: str) -> Segment:
@@ -204,10 +230,11 @@ def _synced(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the names of its files on the disk; Windows knows no such thing."""
+    """Have the names of its files on the disk; Windows and some network disks know no such thing."""
     if os.name == "posix":
         number = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(number)
+            with suppress(OSError):
+                os.fsync(number)
         finally:
             os.close(number)

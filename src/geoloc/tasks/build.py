@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from geoloc.attention import check_attention
+from geoloc.backbones.hub_code import trust
 from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
@@ -71,7 +72,16 @@ def network(job: Job) -> DescriptorNet:
     return net
 
 
+def start_of(net: DescriptorNet) -> tuple[str, bool]:
+    """Where the weights of a new network come from, and whether these make it a trained one."""
+    node = net.spec["backbone"]
+    if getattr(net.backbone, "whole", False):
+        return f"released: {node['entry']} of {node['repository']}", True
+    return node.get("weights", "none"), False
+
+
 def _network(job: Job) -> DescriptorNet:
+    trust(job.cfg["hub"].get("source"))
     if job.cfg["resume"] and job.cfg["task"] not in DESCRIBING:
         # All weights come from the last checkpoint, whatever the run once started from.
         last = read_checkpoint(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt")

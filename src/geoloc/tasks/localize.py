@@ -53,7 +53,7 @@ def do(job: Job) -> None:
     seconds["queries"] = time.perf_counter() - start
     _write(job, locator, asked, facts, seconds)
     if asked.unreadable:
-        first = next(iter(asked.unreadable.values()))
+        first = ": ".join(next(iter(asked.unreadable.items())))
         raise InputError(
             f"{len(asked.unreadable)} of {len(asked.names)} photos cannot be read; answers.csv names them and has the"
             f" answers to all others. The first: {first}"
@@ -77,7 +77,7 @@ def _ask(job: Job, locator: Locator, queries: list[Path]) -> Asked:
     said, zones = positions_said(paths, base.local)
     errors = metres_apart(answers.utm, answers.zones, said, zones)
     _warn_of_same(locator, answers.predictions.ids[:, 0], paths)
-    unreadable = {names[number]: why for number, why in reasons.items()}
+    unreadable = {names[number]: why.removeprefix(f"{queries[number]}: ") for number, why in reasons.items()}
     return Asked(root, names, unreadable, answers, base, errors, _truth(said, zones, base, errors))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from geoloc.console import fancy, terminal
 from geoloc.evaluate.rules import told
 from geoloc.report.changes import console_table
+from geoloc.report.confidence import too_sure
 from geoloc.result import Result
 from geoloc.tasks.results import place_facts
 
@@ -116,10 +117,11 @@ def position_line(name: str, facts: Mapping[str, Any]) -> str:
     )
     if "ece" not in facts:
         return said
+    said += f"; ECE {facts['ece']:.3f}{', TOO SURE' if too_sure(facts) else ''}"
     asked = f"answers that are to be right at {100 * facts['answer_precision']:g} %"
     if facts["threshold"] is None:
-        return f"{said}; ECE {facts['ece']:.3f}; {asked}: none, as no confidence reaches that on labelled queries"
+        return f"{said}; {asked}: none, as no confidence reaches that on labelled queries"
     if facts["right_of_answered"] is None:
-        return f"{said}; ECE {facts['ece']:.3f}; {asked}: none, as no query is so sure"
+        return f"{said}; {asked}: none, as no query is so sure"
     right = f"{facts['answered']:.1f} % of the queries, and {facts['right_of_answered']:.1f} % of these are right"
-    return f"{said}; ECE {facts['ece']:.3f}; {asked}: {right}"
+    return f"{said}; {asked}: {right}"

@@ -80,14 +80,15 @@ def prepare(job: Job) -> Prepared:
     trainer = build.trainer(job, [])
     weights = job.cfg["checkpoint"]
     if not weights:
-        weights = net.spec["backbone"].get("weights", "none")
-        log.warning(
-            "no checkpoint: an UNTRAINED network is judged (backbone weights: %s; its clusters, and batch-norm"
-            " statistics of random weights, come from %s)",
-            weights,
-            domains["test"][0].name,
-        )
-        initialise(net, data, domains["test"][0], net.mean.device, job.seed)
+        weights, trained = build.start_of(net)
+        if not trained:
+            log.warning(
+                "no checkpoint: an UNTRAINED network is judged (backbone weights: %s; its clusters, and batch-norm"
+                " statistics of random weights, come from %s)",
+                weights,
+                domains["test"][0].name,
+            )
+            initialise(net, data, domains["test"][0], net.mean.device, job.seed)
     if whitening["_target_"]:
         check_whitening(net, whitening, data)
         fit_whitening(net, whitening, data, trainer, job.seed)

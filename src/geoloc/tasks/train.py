@@ -61,7 +61,7 @@ def do(job: Job) -> float:
         check_whitening(net, whitening, data)
     module = build.module(job, net)
     seconds = {"data": time.perf_counter() - start}
-    facts = model_facts(net, job.cfg["checkpoint"] or net.spec["backbone"].get("weights", "none"))
+    facts = model_facts(net, job.cfg["checkpoint"] or build.start_of(net)[0])
     write_status(job, "running", model=facts, **skipped)
 
     folder, limit = job.folder / "descriptors", job.cfg["frozen_maps"]

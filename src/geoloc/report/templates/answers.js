@@ -12,7 +12,8 @@ function colourOf(confidence, styles) {
 
 function metres(number) {
   if (number < 9.95) return `${number.toFixed(1)} m`;
-  return number < 999.5 ? `${number.toFixed(0)} m` : `${(number / 1000).toLocaleString("en", { maximumFractionDigits: number < 9950 ? 1 : 0 })} km`;
+  if (number < 999.5) return `${number.toFixed(0)} m`;
+  return number < 9950 ? `${(number / 1000).toFixed(1)} km` : `${Math.round(number / 1000).toLocaleString("en")} km`;
 }
 
 class AnswerGallery extends Gallery {

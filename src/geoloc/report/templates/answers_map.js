@@ -26,6 +26,19 @@ class AnswerMap extends PlaceMap {
     this.hint.style.top = `${event.offsetY + 16}px`;
   }
 
+  // Bring an answer and what speaks for it into view; candidates elsewhere may be a continent away.
+  focusOn(query) {
+    const { data } = this;
+    super.focusOn(query);
+    const place = this.at(data.map.queries[query]);
+    const there = data.found[query].filter((_, rank) => data.near[query][rank]).map((image) => data.map.base[image]);
+    const far = [...there, data.map.truth[query]].map((other) => this.at(other)).filter(Boolean)
+      .map((at) => Math.max(Math.abs(at[1] - place[1]), Math.abs(at[2] - place[2])));
+    const shown = Math.max(30, ...far, Math.min(data.expected[query] ?? 0, 500));
+    this.scale = Math.max(this.whole / 2, (Math.min(this.width, this.height) / 2 - 30) / shown);
+    this.draw();
+  }
+
   paint() {
     const pen = this.canvas.getContext("2d");
     const styles = getComputedStyle(this.canvas);

@@ -9,11 +9,11 @@
     map.shown = queries;
     map.draw();
   };
-  gallery.onMap = (query) => {
-    map.focusOn(query);
-    map.canvas.scrollIntoView({ block: "center" });
-  };
+  gallery.onMap = (query) => map.focusOn(query);
   map.onPick = (query) => gallery.reveal(query);
   gallery.onShow(gallery.shown);
-  if (data.queries.length === 1) map.focusOn(0);
+  if (data.queries.length === 1) {
+    map.focusOn(0);
+    scrollTo(0, 0);
+  }
 }

@@ -1,0 +1,1 @@
+"""A network for other programs: as ONNX, by torch.export, with what was checked of the files. Plain torch."""
