@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Evidence:
         database: (N, D) float descriptors; None if they were not kept.
         queries: (Q, D) float descriptors; None if they were not kept.
         database_photo: Row -> path of a database image; None if no photo is at hand.
-        query_photo: Row -> path of a query; None likewise.
+        query_photo: Row -> path of a query, or what else `read` takes; None likewise.
         read: Path -> (H, W, 3) uint8 RGB photo; None if photos cannot be read.
     """
 
@@ -39,8 +39,8 @@ class Evidence:
     database: np.ndarray | None = None
     queries: np.ndarray | None = None
     database_photo: Callable[[int], Path] | None = None
-    query_photo: Callable[[int], Path] | None = None
-    read: Callable[[Path], np.ndarray] | None = None
+    query_photo: Callable[[int], Any] | None = None
+    read: Callable[[Any], np.ndarray] | None = None
 
     def select(self, rows: np.ndarray) -> Evidence:
         """The same of some queries ((n,) int64), renumbered in that order."""
