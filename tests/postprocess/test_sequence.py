@@ -7,9 +7,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from geoloc.data.domains import folder
 from geoloc.errors import InputError
-from geoloc.postprocess.chain import Evidence, apply
+from geoloc.evaluate.recall import correct
+from geoloc.postprocess.chain import Evidence, apply, evidence_of
 from geoloc.postprocess.sequence import Sequence, contrast
 from geoloc.predictions import Predictions
 
@@ -39,10 +42,11 @@ def test_the_way_of_a_walk_by_hand():
     # The middle query: photo 5 lies on a way with photo 5 of both neighbours (it stands still), photo 2 with 1 and 3.
     still, walked = z[1, 0] + z[0, 1] + z[2, 1], z[1, 1] + z[0, 0] + z[2, 0]
     assert walked < still
-    totals = Sequence(window=1, **LOOSE)._least(
+    totals, shares = Sequence(window=1, **LOOSE)._least(
         np.array(STREET)[IDS[1]], np.array(STREET)[IDS[[0, 2]]], z[[0, 2]], np.array([-1.0, 1.0])
     )
     assert totals.tolist() == pytest.approx([z[0, 1] + z[2, 1], z[0, 0] + z[2, 0], z[0, 0] + z[2].max()], abs=1e-12)
+    assert shares.tolist() == [1, 1, 0.5]
 
 
 def test_a_band_of_velocities():
@@ -178,7 +182,7 @@ def test_values_out_of_range_are_refused(values, line):
         Sequence(**values)
 
 
-def test_a_drive_is_found_and_shuffled_frames_bring_nothing():
+def test_a_drive_is_found_and_shuffled_frames_bring_nothing(caplog):
     """Each frame alone is right in half the cases; together they are right, and in a wrong order they are not."""
     rng = np.random.default_rng(0)
     xy = np.stack([np.arange(300) * 10.0, np.zeros(300)], axis=1)
@@ -197,4 +201,28 @@ def test_a_drive_is_found_and_shuffled_frames_bring_nothing():
     before = np.mean(np.abs(ids[:, 0] - truth) <= 2)
     assert 0.4 < before < 0.75
     assert right(range(60)) == 1.0
+    assert "are they a drive" not in caplog.text
     assert right(rng.permutation(60)) <= before
+    assert "are they a drive or walk in this order? If not, leave sequence out" in caplog.text
+
+
+def test_a_walk_through_real_photos(shared_data):
+    """Small grey pictures as descriptors: fewer than half are found alone, and many more along the way."""
+    walk = folder(shared_data / "gardens-point-thumbs")
+
+    def described(side):
+        found = np.stack(
+            [
+                np.asarray(Image.open(side.path(row)).convert("L").resize((12, 8)), float).ravel()
+                for row in range(len(side))
+            ]
+        )
+        found -= found.mean(axis=1, keepdims=True)
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    apart = np.sqrt(np.maximum(2 - 2 * described(walk.queries) @ described(walk.database).T, 0)).astype(np.float32)
+    ids = np.argsort(apart, axis=1, kind="stable")[:, :40]
+    before = Predictions(ids, np.take_along_axis(apart, ids, axis=1), len(walk.database))
+    after = apply(Sequence(slowest=8, fastest=12, window=5), before, evidence_of(walk.database, walk.queries, None))
+    alone, together = (100 * correct(each.ids, walk.positives(25))[:, 0].mean() for each in (before, after))
+    assert together > alone + 20
