@@ -78,7 +78,7 @@ class Hub(Backbone):
             origin.announce(files, also, licence or {})
             folder = origin.fetch()
         else:
-            folder = origin.at_hand()
+            folder = origin.at_hand(also)
         body = origin.call(folder, entry, dict(arguments or {}), weights=load)
         if not isinstance(body, nn.Module):
             raise InputError(f"{self.called}: gives an object of {type(body).__name__}, and no network")
