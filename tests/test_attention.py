@@ -24,7 +24,8 @@ from geoloc.aggregators.spoc import SPoC
 from geoloc.attention import attention, check_attention
 from geoloc.errors import InputError
 from geoloc.features import Features
-from geoloc.net import DescriptorNet, network_class
+from geoloc.net import DescriptorNet
+from geoloc.parts import network_class
 from geoloc.places import from_lists
 from geoloc.predictions import Predictions
 from geoloc.report.attention import COLOURS, COVER, Panel, heat_strip, overlay

@@ -22,6 +22,7 @@ NEEDED = {
     ("backbone", "cct384"): ["image_size=[384,384]"],
     ("aggregator", "cls"): ["backbone=vit", "image_size=[224,224]"],
     ("aggregator", "crn"): ["task=test"],
+    ("hub", "custom"): ["hub.repository=owner/name", "hub.entry=net", "hub.dim=512"],
     ("experiment", "pitts30k_crn"): ["task=test"],
     ("task", "export"): [f"checkpoint={Path(__file__).parent}"],
 }

@@ -13,10 +13,11 @@ from networks import choices, small
 from torch import nn
 
 from geoloc.extraction import describer as describing
+from geoloc.extraction import precision
 from geoloc.extraction.describer import Describer
 from geoloc.extraction.fast import lowest_cosine, twin
 from geoloc.extraction.folding import folded
-from geoloc.extraction.precision import fastest
+from geoloc.extraction.precision import fastest, ways_from
 from geoloc.features import Features
 from geoloc.multiscale.pyramid import Pyramid
 from geoloc.net import DescriptorNet
@@ -162,7 +163,7 @@ def test_a_precision_that_changes_descriptors_is_not_used(monkeypatch, caplog):
 
 
 def test_what_nobody_asked_for_has_to_agree_better(monkeypatch, caplog):
-    monkeypatch.setattr(describing, "fastest", lambda device: "bfloat16")
+    monkeypatch.setattr(precision, "fastest", lambda device: "bfloat16")
     net = some_net()
     cosine = lowest_cosine(twin(net, "bfloat16").describe(images()), net.describe(images()))
     assert describing.LEAST["bfloat16"] < cosine < 1
@@ -245,3 +246,61 @@ def test_the_fastest_precision_goes_by_the_processor(monkeypatch):
         assert fastest(gpu) == wanted
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
     assert fastest(cpu) == "float32"
+
+
+class Watching(nn.Module):
+    """A backbone that notes whether convolutions of a GPU might be in TF32 while it runs."""
+
+    mean, std, out_channels, stride = (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), 3, 8
+    seen: list[bool] = []  # noqa: RUF012 - shared with its copies
+
+    def forward(self, x: torch.Tensor) -> Features:
+        if float(x.mean()) > -9:  # which torch.fx would leave out otherwise
+            self.seen.append(torch.backends.cudnn.allow_tf32)
+        return Features(F.avg_pool2d(x, 8))
+
+
+@pytest.mark.parametrize("way", ["exact", "float32", "tf32", "auto"])
+def test_tf32_is_for_those_who_ask_and_never_after_the_backbone(way, monkeypatch):
+    from geoloc.aggregators.spoc import SPoC
+
+    class Watched(SPoC):
+        def forward(self, features):
+            after.append(torch.backends.cudnn.allow_tf32)
+            return super().forward(features)
+
+    after: list[bool] = []
+    monkeypatch.setattr(precision, "has_tf32", lambda device: True)
+    monkeypatch.setattr(precision, "fastest", lambda device: "tf32")
+    monkeypatch.setattr(Watching, "seen", [])
+    net, describe = DescriptorNet(Watching(), Watched(3), (64, 96)).eval(), Describer(way)
+    describe.take(net)
+    with torch.inference_mode():
+        describe(images())
+    # The network itself first, then, if there is one, the twin that is compared with it, then the way that was chosen.
+    wanted = {"exact": [False] * 2, "float32": [False] * 3, "tf32": [False, True, True], "auto": [False, True, True]}
+    assert Watching.seen == wanted[way]
+    assert not any(after)
+    assert torch.backends.cudnn.allow_tf32  # as torch has it
+    assert describe.way == {"auto": "tf32"}.get(way, way)
+
+
+def test_tf32_on_a_device_without_it_is_said_and_not_used(caplog):
+    net, describe = some_net(), Describer("tf32")
+    describe.take(net)
+    with caplog.at_level(logging.WARNING), torch.inference_mode():
+        describe(images())
+    assert describe.way == "float32"
+    assert "extraction in tf32 is not possible on this device (cpu); GPUs since Ampere have it" in caplog.text
+
+
+def test_what_is_tried_goes_by_device_and_wish(monkeypatch):
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert ways_from("auto", gpu) == ways_from("bfloat16", gpu) == ["bfloat16", "tf32", "float32"]
+    assert ways_from("tf32", gpu) == ["tf32", "float32"]
+    assert ways_from("auto", cpu) == ["bfloat16", "float32"]
+    assert ways_from("exact", gpu) == []
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 0))
+    assert ways_from("auto", gpu) == ways_from("tf32", gpu) == ["float32"]

@@ -1,5 +1,6 @@
 """What the README shows is true."""
 
+import doctest
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 import yaml
 from command_line import TINY, geoloc, only_run, results_of
 from mini import write_image
+from phone import gps, write_photo
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -98,19 +101,32 @@ def test_the_aggregator_of_the_tutorial_trains_and_is_loaded_again(tmp_path, min
     )
 
 
-def test_the_python_example_of_loading(tmp_path):
-    import geoloc as package
+def test_the_python_session(tmp_path, monkeypatch):
+    """In a folder that holds what it names: a network of the default kind, and photos of a phone."""
     from geoloc.net import DescriptorNet
 
     nodes = {
         group: yaml.safe_load((ROOT / "conf" / group / f"{name}.yaml").read_text())
-        for group, name in (("backbone", "resnet18"), ("aggregator", "gem"))
+        for group, name in (("backbone", "resnet18"), ("aggregator", "netvlad"))
     }
     nodes["backbone"]["weights"] = "none"
-    DescriptorNet.from_spec({**nodes, "image_size": [64, 64]}).save(tmp_path)
-    code = block("reads without Lightning or Hydra").replace('"logs/default/2026-01-31_12-00-00"', repr(str(tmp_path)))
-    photo = write_image(tmp_path / "photo.jpg", seed=0, size=(90, 120))
-    names: dict = {}
-    exec(code.replace('"photo.jpg"', repr(str(photo))), names)
-    assert names["descriptors"].shape == (1, 256)
-    assert names["geoloc"] is package
+    run = tmp_path / "logs" / "default" / "RUN"
+    run.mkdir(parents=True)
+    DescriptorNet.from_spec({**nodes, "image_size": [64, 64]}).save(run)
+    places = {
+        "my_photos/gate.jpg": 52.5169,
+        "my_photos/square.jpg": 52.5163,
+        "more_photos/a.jpg": 52.6,
+        "more_photos/b.jpg": 52.7,
+    }
+    for number, (name, lat) in enumerate(places.items()):
+        with Image.open(write_image(tmp_path / "drawn.jpg", seed=number, size=(90, 120))) as image:
+            write_photo(tmp_path / name, gps(lat, 13.3777), image=image)
+    write_image(tmp_path / "query.jpg", seed=1, size=(90, 120))
+    monkeypatch.chdir(tmp_path)
+    session = block("## In Python")
+    assert session.count(">>>") == 9
+    test = doctest.DocTestParser().get_doctest(session, {}, "README", "README.md", 0)
+    told: list[str] = []
+    result = doctest.DocTestRunner(verbose=False).run(test, out=told.append)
+    assert (result.failed, result.attempted) == (0, 9), "".join(told)

@@ -72,8 +72,10 @@ def check_attention(net: DescriptorNet) -> None:
     """Make sure that it is known what a descriptor is made of.
 
     Raises:
-        InputError: It is a class token, and what the token looks at is not known.
+        InputError: It is a class token, and what the token looks at is not known; or a released network's.
     """
+    if getattr(net.backbone, "whole", False):
+        raise InputError("attention: a released network (hub=) gives its descriptor, and no map; use attention=0")
     if getattr(net.aggregator, "needs_cls", False) and getattr(net.backbone, "last_block", None) is None:
         name = type(net.backbone).__name__.lower()
         raise InputError(

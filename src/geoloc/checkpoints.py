@@ -16,7 +16,8 @@ from geoloc.backbones.weights import load_exactly
 from geoloc.errors import InputError
 from geoloc.foreign.convert import from_foreign, unsaid
 from geoloc.foreign.recognise import layout_of, overrides_of
-from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet, network_class
+from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet
+from geoloc.parts import network_class
 
 log = logging.getLogger(__name__)
 # Our own checkpoints carry plain values under this key: the network's spec and the epoch.
@@ -34,12 +35,14 @@ class Checkpoint:
         state: Tensors of the network by name.
         spec: What the network is built from; None in a plain state dict.
         epoch: Epochs trained; None if unknown.
+        calibration: Facts of one that was fitted with the network; None for none.
     """
 
     path: Path
     state: dict[str, torch.Tensor]
     spec: dict[str, Any] | None
     epoch: int | None
+    calibration: dict[str, Any] | None = None
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -111,6 +114,7 @@ def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str], t
         log.warning("backbone.weights has no effect: all weights come from %s", source)
     if not training and net.whitening is None and found.spec is not None:
         _note_whitening_beside(found.path)
+    net.calibration = None if training else found.calibration  # other weights need another one
     epochs = "" if found.epoch is None else f" (epochs trained: {found.epoch})"
     log.info("network: %s%s", found.path, epochs or (" (a plain state dict)" if found.spec is None else ""))
     return net
@@ -140,7 +144,7 @@ def _find(path: str | Path) -> Checkpoint:
     folder = Path(path).parent if Path(path).name == WEIGHTS_FILE else Path(path)
     if (folder / SPEC_FILE).is_file():
         net = DescriptorNet.load(folder)
-        return Checkpoint(folder, net.state_dict(), net.spec, None)
+        return Checkpoint(folder, net.state_dict(), net.spec, None, net.calibration)
     return read_checkpoint(path)
 
 

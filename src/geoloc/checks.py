@@ -9,10 +9,11 @@ from typing import Any
 
 from geoloc.checks_of_data import of_data, of_val
 from geoloc.checks_of_export import of_export
+from geoloc.checks_of_photos import of_photos
 from geoloc.errors import InputError
 
-TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "export")
-READING = ("train", "test", "describe")  # tasks in which a network sees images
+TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize", "demo", "export")
+READING = ("train", "test", "describe", "localize", "demo")  # tasks in which a network sees images
 OF_RUNS = ("search", "report", "compare")  # tasks that go by what finished runs say
 SET_BY_US = (
     "logger",
@@ -51,9 +52,8 @@ def of_combinations(content: dict[str, Any], instantiate: Callable[..., Any]) ->
     found += of_data(content) + of_val(content) + of_export(content) + _of_trainer(content["trainer"])
     if found or content["task"] in ("report", "compare"):  # which build nothing, and refuse what is typed in vain
         return found
-    return (_of_small_parts(content, instantiate) or _of_search(content, instantiate)) + _of_network(
-        content, instantiate
-    )
+    small = _of_small_parts(content, instantiate) or _of_search(content, instantiate)
+    return small + _of_network(content, instantiate)
 
 
 def _of_task(content: dict[str, Any]) -> list[str]:
@@ -71,7 +71,7 @@ def _of_task(content: dict[str, Any]) -> list[str]:
     if content["task"] != "compare":
         idle = [key for key in ("runs", "other_protocols") if content[key]]
         found += [f"{key}: has an effect on task=compare alone" for key in idle]
-    found += _of_images(content)
+    found += _of_images(content) + of_photos(content)
     if content["attention"] and content["task"] not in ("train", "test"):
         found.append("attention: has an effect on task=train and task=test alone, which judge a network")
     if content["run"] and content["task"] not in ("search", "report"):
@@ -82,8 +82,9 @@ def _of_task(content: dict[str, Any]) -> list[str]:
 
 
 def _of_images(content: dict[str, Any]) -> list[str]:
-    """What says how images are read and described, in tasks that read none, or train on none."""
-    rules = ("decode", "full", READING), ("frozen_maps", 0, ("train",))
+    """What is done with images, or with what is found, in tasks that do no such thing."""
+    rules = [("decode", "full", READING), ("frozen_maps", 0, ("train",)), ("calibrate", "auto", ("train", "test"))]
+    rules.append(("answer_precision", 0.9, ("train", "test", "search", "localize", "demo")))
     wrong = [(key, tasks) for key, usual, tasks in rules if content[key] != usual and content["task"] not in tasks]
     return [f"{key}: has an effect on {', '.join(f'task={task}' for task in tasks)} alone" for key, tasks in wrong]
 
@@ -169,8 +170,8 @@ def _of_search(content: dict[str, Any], instantiate: Callable[..., Any]) -> list
 
 def _of_network(content: dict[str, Any], instantiate: Callable[..., Any]) -> list[str]:
     """Parts of a new network that do not go together; it is built, and run once, without memory for its weights."""
-    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS:
-        return []  # the checkpoint says what the network is, or there is none
+    if content["checkpoint"] or content["resume"] or content["task"] in OF_RUNS or "source" in content["hub"]:
+        return []  # the checkpoint says what the network is, there is none, or it is built by code of others
     import torch
 
     from geoloc.modes import eval_mode

@@ -26,6 +26,7 @@ from geoloc.messages import did_you_mean
 from geoloc.resume import flat
 from geoloc.settings import Settings
 from geoloc.sweeps import of_sweep
+from geoloc.typed import of_hub, of_hub_size, of_repeats
 
 # Arguments that are given when the object is made, after the config has been read.
 GIVEN = {
@@ -78,7 +79,7 @@ def problems(cfg: DictConfig) -> list[str]:
     Args:
         cfg: The composed config.
     """
-    early = _of_mode(cfg) or _of_repeats()
+    early = _of_mode(cfg) or of_repeats(HydraConfig.get().overrides.task)
     if early:
         return early
     missing = [key for key, value in flat(OmegaConf.to_container(cfg)).items() if value == "???"]
@@ -88,8 +89,12 @@ def problems(cfg: DictConfig) -> list[str]:
         content = plain(cfg)
     except OmegaConfBaseException as error:
         return [str(error).splitlines()[0]]
+    beside = of_hub(content, typed_keys())
+    if beside:  # two networks in one: what else is wrong comes from that
+        return beside
     found = _of_settings(content) + [line for path, node in nodes(content) for line in _of_node(path, node)]
-    return found or _of_lr(cfg, content) or of_combinations(content, instantiate) + _of_sweep(content)
+    found = found or _of_lr(cfg, content)
+    return found or of_combinations(content, instantiate) + of_hub_size(content) + _of_sweep(content)
 
 
 def _of_mode(cfg: DictConfig) -> list[str]:
@@ -115,21 +120,6 @@ def search_direction() -> str | None:
 def _of_sweep(content: dict[str, Any]) -> list[str]:
     """What only a single run can do. Its trainer and its epochs are known to be right by now."""
     return of_sweep(content, search_direction()) if HydraConfig.get().mode == RunMode.MULTIRUN else []
-
-
-def _of_repeats() -> list[str]:
-    """A choice typed twice in a list, of which Hydra would take one without a word."""
-    found = []
-    for override in HydraConfig.get().overrides.task:
-        group, _, value = override.partition("=")
-        names = [name.strip(" '\"") for name in value.strip("[]").split(",")] if value.startswith("[") else []
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        if group == "postprocess" and twice:
-            found.append(
-                f"postprocess: {twice[0]} is typed twice, and a chain takes each step once; for a second one copy its"
-                " yaml under another name (hydra.searchpath)"
-            )
-    return found
 
 
 def _of_lr(cfg: DictConfig, content: dict[str, Any]) -> list[str]:

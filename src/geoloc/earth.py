@@ -154,11 +154,12 @@ def in_one_frame(xy: np.ndarray, zones: np.ndarray) -> np.ndarray:
     return placed
 
 
-def from_above(places: np.ndarray) -> np.ndarray:
+def from_above(places: np.ndarray, middle: np.ndarray | None = None) -> np.ndarray:
     """Positions as seen from above their middle.
 
     Args:
         places: (N, 3) float64 metres from the centre of the earth.
+        middle: (3,) float64, another place to look down from; None: that of these places.
 
     Returns:
         (N, 2) float64 metres to the east and to the north of the middle.
@@ -168,7 +169,7 @@ def from_above(places: np.ndarray) -> np.ndarray:
         >>> (b - a).round().tolist()
         [0.0, 111.0]
     """
-    middle = places.mean(axis=0)
+    middle = places.mean(axis=0) if middle is None else middle
     eastward = np.array([-middle[1], middle[0], 0.0])
     if not np.linalg.norm(eastward) > 1:  # above a pole, or the middle of the earth, every direction will do
         eastward = np.array([0.0, 1.0, 0.0])

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 
-def forget(array: np.ndarray) -> None:
+def forget(array: Any) -> None:
     """Let the system have the memory of a mapped array's pages; what was written is in the file. No-op for others.
 
     The system would take it anyway, but only once it is short of memory; until then the process looks as large as the
     file, and limits of containers count it.
 
     Args:
-        array: Mapped shared (modes "r" and "r+" of numpy), or a part of such an array.
+        array: Mapped shared (modes "r" and "r+" of numpy), a part of such an array, or several of them as `Stacked`.
     """
+    if hasattr(array, "forget"):
+        array.forget()
+        return
     found: Any = array
     while isinstance(found, np.ndarray):
         if getattr(found, "mode", "r") == "c":  # its changes are in memory alone

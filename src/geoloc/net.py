@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from geoloc.backbones.weights import load_exactly
+from geoloc.data.pixels import Photo, batches_of, photos_of
+from geoloc.digests import digest_of
 from geoloc.errors import InputError
 from geoloc.modes import eval_mode, full_precision
 from geoloc.multiscale.scaling import MultiScale
-from geoloc.targets import named
+from geoloc.parts import has_part, make_part
 
 FORMAT = 1
 # The parts of a network's spec; the first and the third are always there.
@@ -42,6 +42,7 @@ class DescriptorNet(nn.Module):
         multiscale: Describes images at several scales while a test goes on (`at_scales`); else None, and never saved.
         out_dim: D.
         spec: Plain values from which `from_spec` builds the same architecture.
+        calibration: Plain facts of `locate.Calibration` that came with the network; None for none.
 
     Raises:
         InputError: The parts or the image size do not go together; says what would.
@@ -83,6 +84,7 @@ class DescriptorNet(nn.Module):
         self.unit_length = unit_length
         self.out_dim: int = (head or aggregator).out_dim  # type: ignore[assignment]
         self.spec: dict[str, Any] = {}
+        self.calibration: dict[str, Any] | None = None
         for name in ("mean", "std"):
             values = 255 * torch.tensor(getattr(backbone, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
@@ -127,15 +129,31 @@ class DescriptorNet(nn.Module):
 
     def add_whitening(self, node: Mapping[str, Any]) -> nn.Module:
         """Append the whitening of a spec's node; it is returned and has still to be fitted or loaded."""
-        self.whitening = _make(node, in_dim=self.out_dim)
+        self.whitening = make_part(node, in_dim=self.out_dim)
         self.out_dim = self.whitening.out_dim  # type: ignore[assignment]
         self.spec["whitening"] = dict(node)
         return self.whitening
 
-    def describe(self, images: torch.Tensor) -> torch.Tensor:
-        """`forward` in eval mode and without gradients; the mode of every module is put back."""
+    def describe(self, images: torch.Tensor | Photo | Iterable[Photo]) -> torch.Tensor:
+        """`forward` in eval mode and without gradients; the mode of every module is put back.
+
+        Args:
+            images: (B, 3, H, W) uint8, described as they are; or photos of any sizes, which are read upright and
+                resized to `image_size`: a path, a PIL image, an (H, W, 3) uint8 RGB array, or several of them.
+
+        Returns:
+            (B, D) float32 descriptors of unit length, where the network is.
+
+        Raises:
+            InputError: A photo cannot be read, or is none.
+            ValueError: A tensor of another shape or type, such as floats from 0 to 1.
+        """
         with eval_mode(self), torch.inference_mode():
-            return self(images)
+            if isinstance(images, torch.Tensor):
+                return self(images)
+            batches = batches_of(photos_of(images), self.image_size)
+            found = [self(batch.to(self.mean.device)) for batch in batches]
+            return torch.cat(found) if found else torch.empty(0, self.out_dim, device=self.mean.device)
 
     def drop_whitening(self) -> None:
         """Take the whitening away, as before training goes on."""
@@ -153,35 +171,29 @@ class DescriptorNet(nn.Module):
                 `image_size`, and, where there are any, `block`, `head`, `whitening` and `unit_length`.
             load: False if a checkpoint replaces the weights anyway; then pretrained weights are not read.
         """
-        backbone = _make(spec["backbone"], load=load)
+        backbone = make_part(spec["backbone"], load=load)
         channels = {"in_channels": backbone.out_channels}
-        aggregator = _make(spec["aggregator"], **channels)
+        aggregator = make_part(spec["aggregator"], **channels)
         start = getattr(backbone, "of_aggregator", {})
         if start and start.keys() == aggregator.state_dict().keys():  # as of cct384 with seqpool
             aggregator.load_state_dict(start)
-        block = _make(spec["block"], **channels) if _there(spec, "block") else None
-        head = _make(spec["head"], in_dim=aggregator.out_dim) if _there(spec, "head") else None
+        block = make_part(spec["block"], **channels) if has_part(spec, "block") else None
+        head = make_part(spec["head"], in_dim=aggregator.out_dim) if has_part(spec, "head") else None
         net = cls(backbone, aggregator, tuple(spec["image_size"]), block, head, spec.get("unit_length", True))
-        net.spec = {part: dict(spec[part]) for part in PARTS if part != "whitening" and _there(spec, part)}
+        net.spec = {part: dict(spec[part]) for part in PARTS if part != "whitening" and has_part(spec, part)}
         net.spec |= {"image_size": list(net.image_size), "unit_length": net.unit_length}
         # `auto` depends on the start weights, which a loaded network no longer has: keep what it came to.
         if hasattr(backbone, "freeze"):
             net.spec["backbone"]["freeze"] = backbone.freeze
-        if _there(spec, "whitening"):
+        if has_part(spec, "whitening"):
             net.add_whitening(spec["whitening"])
         return net
 
     def digest(self) -> str:
         """Hash of architecture and weights: networks of equal digest describe images alike."""
-        frozen = ("freeze", "freeze_te")  # says what training leaves alone, and changes no descriptor
-        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in frozen} for part in PARTS]
-        content = json.dumps([parts, self.image_size, self.unit_length], sort_keys=True)
-        found = hashlib.blake2b(content.encode(), digest_size=16)
-        for name, value in sorted(self.state_dict().items()):
-            array = value.detach().cpu().contiguous()
-            found.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-            found.update(array.flatten().view(torch.uint8).numpy().tobytes())
-        return found.hexdigest()
+        idle = ("freeze", "freeze_te", "source", "licence", "files", "also")  # changes no descriptor
+        parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in idle} for part in PARTS]
+        return digest_of([parts, self.image_size, self.unit_length], self.state_dict())
 
     def save(self, folder: str | Path, about: Mapping[str, Any] | None = None) -> None:
         """Write `model.safetensors` and `model.yaml`, which `load` reads.
@@ -193,6 +205,8 @@ class DescriptorNet(nn.Module):
         folder = Path(folder)
         save_file({name: value.contiguous() for name, value in self.state_dict().items()}, folder / WEIGHTS_FILE)
         content = {"format": FORMAT, "network": self.spec, "about": dict(about or {})}
+        if self.calibration is not None:
+            content["calibration"] = self.calibration
         (folder / SPEC_FILE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     @classmethod
@@ -206,12 +220,22 @@ class DescriptorNet(nn.Module):
         for name in (WEIGHTS_FILE, SPEC_FILE):
             if not (folder / name).is_file():
                 raise InputError(f"{folder / name}: no such file; a finished run's folder holds it")
-        content = yaml.safe_load((folder / SPEC_FILE).read_text(encoding="utf-8"))
+        content = _read(folder / SPEC_FILE, lambda path: yaml.safe_load(path.read_text(encoding="utf-8")))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputError(f"{folder / SPEC_FILE}: not of format {FORMAT}, which this version reads")
         net = cls.from_spec(content["network"], load=False)
-        load_exactly(net, load_file(folder / WEIGHTS_FILE), str(folder / WEIGHTS_FILE))
+        load_exactly(net, _read(folder / WEIGHTS_FILE, load_file), str(folder / WEIGHTS_FILE))
+        net.calibration = content.get("calibration")
         return net.eval()
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What a file of a network holds."""
+    try:
+        return read(path)
+    except Exception as error:  # both libraries raise their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: is damaged, or no file of a network ({reason})") from None
 
 
 def _as_float(images: torch.Tensor) -> torch.Tensor:
@@ -219,32 +243,3 @@ def _as_float(images: torch.Tensor) -> torch.Tensor:
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(f"images must be (B, 3, H, W) uint8 RGB, not {tuple(images.shape)} {images.dtype}")
     return images.float()
-
-
-def _there(spec: Mapping[str, Any], part: str) -> bool:
-    """Whether a spec has this part; `none` is a node without a class."""
-    return bool((spec.get(part) or {}).get("_target_"))
-
-
-def network_class(target: str) -> type[nn.Module]:
-    """The network class of this name: one of geoloc's own, or of a package that is imported already.
-
-    Raises:
-        InputError: It is something else.
-    """
-    try:
-        found = named(target, "geoloc.")
-    except LookupError as error:
-        raise InputError(
-            f"{target}: import {error} yourself before a network that uses it is loaded; on the command line"
-            " name its yaml again, such as aggregator=..., with hydra.searchpath"
-        ) from None
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise InputError(f"{target}: not a network class")
-    return found
-
-
-def _make(node: Mapping[str, Any], **given: Any) -> Any:
-    """Build the network class under `_target_`."""
-    arguments = {key: value for key, value in node.items() if not key.startswith("_")}
-    return network_class(node["_target_"])(**arguments, **given)

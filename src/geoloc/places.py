@@ -13,15 +13,15 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from geoloc.earth import in_one_frame
 from geoloc.errors import InputError
+from geoloc.frames import one_frame
 
 # Range of Universal Transverse Mercator coordinates in metres. Degrees (at most 180) lie far outside it.
 EASTING = (100_000.0, 900_000.0)
 NORTHING = (0.0, 10_000_000.0)
 SPLITS = ("train", "val", "test")
 SIDES = ("database", "queries")
-TEXTS = ("zones", "notes", "shots", "panos", "conditions", "groups")  # columns of a set that may be left out
+TEXTS = ("zones", "notes", "shots", "panos", "conditions", "groups", "times")  # columns of a set that may be left out
 UNKNOWN = "unknown"  # what tables call the condition of an image that has none
 
 
@@ -42,6 +42,7 @@ class PlaceSet:
         panos: (N,) str, identifies the panorama that an image was cut from; empty where the data has none.
         conditions: (N,) str, one word such as "day" or "night"; empty where it is unknown.
         groups: (N,) str, such as a city: where a domain's protocol says so, a query is searched in its own group alone.
+        times: (N,) str, when each photo was taken, as ISO 8601 says it or a beginning of that; empty where unknown.
         coordinates: "utm" (range is checked), "local" (any metric frame), or "earth" (see `together`).
 
     Raises:
@@ -57,6 +58,7 @@ class PlaceSet:
     panos: np.ndarray | None = None
     conditions: np.ndarray | None = None
     groups: np.ndarray | None = None
+    times: np.ndarray | None = None
     coordinates: Literal["utm", "local", "earth"] = "utm"
 
     def __post_init__(self) -> None:
@@ -132,34 +134,15 @@ def together(database: PlaceSet, queries: PlaceSet) -> tuple[PlaceSet, PlaceSet]
             " places on the earth; give both in the same way"
         )
     zones = np.concatenate([side.zones for side in sides if side.zones is not None])
-    if frames != {"utm"} or one_zone(zones):
+    if frames != {"utm"}:
         return sides
-    filled = _filled(zones, database)
-    xy = in_one_frame(np.concatenate([side.xy for side in sides]), filled)
+    xy, frame = one_frame(np.concatenate([side.xy for side in sides]), zones, database.root)
+    if frame == "utm":
+        return sides
     return (
         replace(database, xy=xy[: len(database)], coordinates="earth"),
         replace(queries, xy=xy[len(database) :], coordinates="earth"),
     )
-
-
-def one_zone(zones: np.ndarray) -> bool:
-    """Whether all (N,) str zones may be one; one without a band letter does not say the hemisphere."""
-    known = {tuple(str(zone).split()) for zone in np.unique(zones) if zone}
-    return len({zone[0] for zone in known}) <= 1 and len({zone[1] for zone in known if len(zone) > 1}) <= 1
-
-
-def _filled(zones: np.ndarray, database: PlaceSet) -> np.ndarray:
-    """(N,) str zones with a hemisphere each: what their names say, or other images of the same zone."""
-    names = sorted({str(zone) for zone in zones})
-    where = f"{database.root}: images lie in several UTM zones ({', '.join(name for name in names if name)})"
-    if not names[0]:
-        unsaid = int((zones == "").sum())
-        raise InputError(f"{where}, and {unsaid} do not say in which; fields 3 and 4 of a name say it")
-    halves = {name: {other for other in names if other.startswith(f"{name} ")} for name in names}
-    unclear = [name for name in names if " " not in name and len(halves[name]) != 1]
-    if unclear:
-        raise InputError(f"{where}: {unclear[0]} may be north or south; field 4 of a name, the band letter, says it")
-    return np.array([zone if " " in zone else next(iter(halves[zone])) for zone in zones.tolist()])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from geoloc.evaluate.bootstrap import recall_intervals
 from geoloc.evaluate.meters import Meters, summarise
 from geoloc.evaluate.recall import hits_at_n, score
 from geoloc.evaluate.slices import score_slices
+from geoloc.localization import Located
 from geoloc.places import Neighbours
 from geoloc.predictions import Predictions, Scores
 
@@ -34,6 +35,7 @@ class Result:
         meters: Errors in metres; None where they were not asked for.
         index: Agreement of an approximate index with exact search (see `Quality`); empty for an exact one.
         protocol: Plain values that say how images were shown to the network (see `lit.protocol`).
+        located: Positions voted by the predictions; None where there are none, or nobody has asked.
     """
 
     domain: Domain
@@ -49,6 +51,7 @@ class Result:
     meters: Meters | None = None
     index: dict[str, float] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
+    located: Located | None = None
 
 
 def complete(result: Result, ns: Sequence[int], sliced: bool = True) -> Result:

@@ -35,7 +35,7 @@ MAY_CHANGE = (
 )
 
 
-DESCRIBING = ("test", "describe")  # tasks that go on from the descriptors which they have left
+DESCRIBING = ("test", "describe", "localize")  # tasks that go on from the descriptors which they have left
 
 
 def resumed_arguments(arguments: list[str]) -> list[str]:
@@ -77,7 +77,9 @@ def _check_folder(folder: Path) -> None:
     if not (folder / "checkpoints" / "last.ckpt").is_file() and _task(folder) not in DESCRIBING:
         raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
     if read_json(folder / "results.json").get("status") == "finished":
-        raise InputError(f"resume={folder}: that run has finished; start a new one from checkpoint={folder}")
+        anew = f"search its database={folder / 'index'} again" if _task(folder) == "localize" else None
+        anew = anew or f"start a new one from checkpoint={folder}"
+        raise InputError(f"resume={folder}: that run has finished; {anew}")
 
 
 def _task(folder: Path) -> str | None:

@@ -25,6 +25,14 @@ class Figures(BaseModel, extra="forbid"):
     queries: Annotated[int, Field(ge=1)] | list[str]
 
 
+class Demo(BaseModel, extra="forbid"):
+    """How task=demo serves its page."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=0, le=65535)
+    max_mb: float = Field(gt=0, le=1000)
+
+
 class Export(BaseModel, extra="forbid"):
     """What task=export writes, and what it compares and times."""
 
@@ -42,16 +50,19 @@ class Settings(BaseModel, extra="forbid"):
     checkpoint: str | None
     resume: str | None
     run: str | None
+    database: str | None
+    queries: str | None
     runs: list[str] | None
     other_protocols: bool
     figures: Figures | None = None  # task=report alone has it
+    demo: Demo | None = None  # task=demo alone has it
     export: Export | None = None  # task=export alone has it
     pretrained: str
     image_size: list[int] = Field(min_length=2, max_length=2)
     train_batch_size: int = Field(ge=1)
     infer_batch_size: int | None = Field(ge=1)
     decode: Literal["full", "reduced"]
-    extraction: Literal["auto", "exact", "float32", "bfloat16"]
+    extraction: Literal["auto", "exact", "float32", "tf32", "bfloat16"]
     compile: Literal["auto"] | bool
     reuse_memory: bool
     frozen_maps: float = Field(ge=0, allow_inf_nan=False)
@@ -65,6 +76,8 @@ class Settings(BaseModel, extra="forbid"):
     keep_descriptors: bool
     report_queries: int = Field(ge=0)
     attention: Annotated[int, Field(ge=0)] | list[str]
+    calibrate: Literal["auto"] | bool
+    answer_precision: float = Field(gt=0, lt=1)
     unreadable: Literal["stop", "skip_and_count"]
     slices: Literal["note", "brightness", "none"]
     coordinates: Literal["utm", "local"]
@@ -85,6 +98,7 @@ class Settings(BaseModel, extra="forbid"):
     val: dict[str, Any]
     test: dict[str, Any]
     paths: dict[str, Any]
+    hub: dict[str, Any]
     backbone: dict[str, Any]
     block: dict[str, Any]
     aggregator: dict[str, Any]

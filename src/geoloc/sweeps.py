@@ -19,6 +19,8 @@ def of_sweep(content: dict[str, Any], direction: str | None) -> list[str]:
     """
     devices = content["trainer"]["devices"]
     found = []
+    if content["task"] == "demo":
+        found.append("task=demo: serves a page until it is ended, which is no job of a sweep; start it without -m")
     if str(devices) != "1" and not (isinstance(devices, list) and len(devices) == 1):
         # Lightning starts the other processes with the command line of the whole sweep.
         found.append(

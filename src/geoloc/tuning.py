@@ -9,7 +9,7 @@ from typing import Any
 
 from geoloc.evaluate.recall import correct
 from geoloc.places import Neighbours
-from geoloc.postprocess.chain import Evidence, Step, apply
+from geoloc.postprocess.chain import Evidence, Step, apply, apply_all
 from geoloc.predictions import Predictions
 
 log = logging.getLogger(__name__)
@@ -65,3 +65,8 @@ def tune(steps: Sequence[Step], cases: Sequence[TuningCase]) -> dict[str, dict[s
             )
         predictions = [apply(step, each, case.evidence) for each, case in zip(predictions, cases, strict=True)]
     return facts
+
+
+def ordered(steps: Sequence[Step], cases: Sequence[TuningCase]) -> dict[str, Predictions]:
+    """The predictions of each case, by its name, in the order of the whole chain, whose steps have been tuned."""
+    return {case.name: apply_all(steps, case.predictions, case.evidence) for case in cases}

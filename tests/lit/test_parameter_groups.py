@@ -5,7 +5,7 @@ import torch
 from tiny import tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.errors import InputError
-from geoloc.lit.module import parameter_groups
+from geoloc.lit.parameter_groups import parameter_groups
 from geoloc.lit.whitening import check_whitening, fit_whitening
 
 PCA = {"_target_": "geoloc.heads.whitening.PCA", "dim": 5, "whiten": True, "images": 1000}

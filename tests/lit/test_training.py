@@ -8,9 +8,9 @@ from tiny import miner, tiny_data, tiny_module, tiny_net, tiny_trainer
 
 from geoloc.data.augment.color import Gamma
 from geoloc.data.augment.tuples import Augment
+from geoloc.data.loaders import clamp_workers
 from geoloc.errors import InputError
 from geoloc.lit.checkpoints import AtomicFiles, EpochTable, Patience, best_checkpoint, last_checkpoint
-from geoloc.lit.datamodule import clamp_workers
 from geoloc.lit.initialise import Initialise
 from geoloc.mining.full import Full
 

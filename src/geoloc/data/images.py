@@ -51,14 +51,18 @@ def read_image(path: str | Path, at_least: tuple[int, int] | None = None) -> Ima
         with Image.open(path) as image:
             if at_least is not None:
                 image.draft(None, at_least[::-1] if orientation_of(image) in LYING else at_least)
-            image.load()
-            turn = TURNS.get(orientation_of(image))
-            upright = image if turn is None else image.transpose(turn)
+            return upright(image)
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
     except Exception as error:  # damaged files raise many things, and each must name its file
         raise InputError(f"{path}: cannot be read as an image ({_reason(error)}); replace or remove it") from None
-    return _to_rgb(upright)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """8-bit RGB, as it is to be looked at, of an image that Pillow has opened; whatever Pillow raises comes through."""
+    image.load()
+    turn = TURNS.get(orientation_of(image))
+    return _to_rgb(image if turn is None else image.transpose(turn))
 
 
 def read_pixels(path: str | Path, enough: tuple[int, int] | None = None) -> torch.Tensor:

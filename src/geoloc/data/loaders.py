@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +11,20 @@ from typing import Any
 import torch.multiprocessing as mp
 from torch.utils.data import DataLoader
 
+log = logging.getLogger(__name__)
 # Images that a worker has to read to be worth its start, by how processes are started; see docs/performance.md.
 # "spawn" and "forkserver" (macOS, Windows) import everything anew in each of them.
 WORTH = {"fork": 16, "spawn": 512, "forkserver": 512}
+
+
+def clamp_workers(wanted: int | None) -> int:
+    """Number of loader processes: as asked for, but no more than cores; None: one a core, at most 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if wanted is None:
+        return min(cores, 8)
+    if wanted > cores:
+        log.warning("num_workers=%d is more than the %d cores here; using %d", wanted, cores, cores)
+    return min(wanted, cores)
 
 
 def workers_for(images: int, batches: int, most: int) -> int:

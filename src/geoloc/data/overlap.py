@@ -38,6 +38,16 @@ def same_photo(domain: Domain, positives: Neighbours) -> np.ndarray:
     return same
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two files have the same bytes; False if one is gone."""
+    try:
+        if one.stat().st_size != other.stat().st_size:
+            return False
+        return one.samefile(other) or _digest(one) == _digest(other)
+    except OSError:
+        return False
+
+
 def _sizes(side: PlaceSet, rows: np.ndarray) -> np.ndarray:
     """(N,) bytes of the files in `rows`, 0 elsewhere."""
     sizes = np.zeros(len(side), np.int64)

@@ -23,6 +23,7 @@ import numpy as np
 from geoloc.data.conditions import of_note
 from geoloc.data.images import EXTENSIONS
 from geoloc.data.tables import pano_name, read_table, shot_name
+from geoloc.data.times import iso_time
 from geoloc.data.zones import zone_name
 from geoloc.errors import InputError
 from geoloc.places import PlaceSet
@@ -138,10 +139,20 @@ def read_places(folder: str | Path, coordinates: Literal["utm", "local"] = "utm"
     names = find_images(folder)
     if table.is_file():
         return read_table(table, folder, names, coordinates)
-    return _from_names(folder, names, coordinates)
+    return from_names(folder, names, coordinates)
 
 
-def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "local"]) -> PlaceSet:
+def from_names(folder: Path, names: list[str], coordinates: Literal["utm", "local"]) -> PlaceSet:
+    """Photos whose names hold their positions.
+
+    Args:
+        folder: That their names are relative to.
+        names: With forward slashes.
+        coordinates: See `read_places`.
+
+    Raises:
+        InputError: A name holds none, or one that is not in metres.
+    """
     fields = [Path(name).name.split("@") for name in names]
     positions = [_position(parts) for parts in fields]
     wrong = [name for name, position in zip(names, positions, strict=True) if position is None]
@@ -171,8 +182,14 @@ def _from_names(folder: Path, names: list[str], coordinates: Literal["utm", "loc
         shots=np.array([shot_name(_field(parts, 7), _field(parts, 13)) for parts in fields]),
         panos=np.array([pano_name(_field(parts, 7), _field(parts, 13)) for parts in fields]),
         conditions=np.array([of_note(note) for note in notes]),
+        times=np.array([iso_time(_field(parts, 13)) for parts in fields]),
         coordinates=coordinates,
     )
+
+
+def position_in(name: str) -> tuple[float, float] | None:
+    """Easting and northing that a photo's name says; None if it says none."""
+    return _position(Path(name).name.split("@"))
 
 
 def _position(parts: list[str]) -> tuple[float, float] | None:

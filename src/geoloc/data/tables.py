@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 
 from geoloc.data.conditions import of_cell, of_note
+from geoloc.data.times import iso_time
 from geoloc.data.zones import split_zone, zone_name
 from geoloc.earth import from_latlon
 from geoloc.errors import InputError
@@ -192,6 +193,7 @@ def to_places(rows: list[Row], keys: Keys, root: Path, coordinates: Literal["utm
         panos=np.array([pano_name(row.get("pano"), row.get("time")) for row in rows]),
         conditions=np.array([_condition(row) for row in rows]),
         groups=np.array([row.get("group") for row in rows]),
+        times=np.array([iso_time(row.get("time")) for row in rows]),
         coordinates=coordinates,
     )
 

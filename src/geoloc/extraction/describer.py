@@ -11,13 +11,13 @@ import torch
 from geoloc.extraction.compiling import Shapes
 from geoloc.extraction.fast import lowest_cosine, twin
 from geoloc.extraction.folding import give_memory_back
-from geoloc.extraction.precision import Precision, fastest
+from geoloc.extraction.precision import Precision, tf32, ways_from
 from geoloc.modes import full_precision
 from geoloc.net import DescriptorNet
 
 log = logging.getLogger(__name__)
 # Cosine to the descriptor of the network itself that each precision must reach; what does not is not used.
-LEAST = {"float32": 0.999999, "bfloat16": 0.9995}
+LEAST = {"float32": 0.999999, "tf32": 0.9995, "bfloat16": 0.9995}
 UNASKED = 0.99999  # the same of "auto", which must not move a recall by more than rounding does
 TRIED = 4  # images of the first batch that both ways describe
 
@@ -58,7 +58,7 @@ class Describer:
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 images -> (B, D) float32 descriptors."""
         assert self.net is not None, "take a network first"
-        with full_precision(images):
+        with full_precision(images), tf32(False):
             if self.twin is None:
                 self.twin = self._chosen(self.net, images[:TRIED])
             self.twin.multiscale = self.net.multiscale
@@ -74,8 +74,11 @@ class Describer:
         own = net(images)
         if not own.isfinite().all():  # training has diverged; that is for others to say
             return net
-        wanted = fastest(images.device) if self.precision == "auto" else self.precision
-        ways = {"bfloat16": ["bfloat16", "float32"], "float32": ["float32"], "exact": []}[wanted]
+        ways = ways_from(self.precision, images.device)
+        if self.precision == "tf32" and "tf32" not in ways:
+            self._warn(
+                "tf32", None, f"is not possible on this device ({images.device.type}); GPUs since Ampere have it"
+            )
         for way, shapes in product(ways, dict.fromkeys([self.shapes, None])):
             try:
                 found = twin(net, way, shapes)

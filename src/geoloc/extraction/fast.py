@@ -9,6 +9,7 @@ from torch import nn
 
 from geoloc.extraction.compiling import Compiled, Shapes
 from geoloc.extraction.folding import folded
+from geoloc.extraction.precision import tf32
 from geoloc.features import Features
 from geoloc.net import DescriptorNet
 
@@ -21,20 +22,22 @@ class Fast(nn.Module):
 
     Args:
         backbone: A copy that nobody else uses.
-        dtype: float32 or bfloat16.
+        precision: "float32", "tf32" or "bfloat16".
         shapes: What it is compiled for; None: it is not.
     """
 
-    def __init__(self, backbone: nn.Module, dtype: torch.dtype, shapes: Shapes | None = None) -> None:
+    def __init__(self, backbone: nn.Module, precision: str, shapes: Shapes | None = None) -> None:
         super().__init__()
-        self.backbone = backbone.to(dtype)
-        self.dtype = dtype
+        self.dtype = dtype_of(precision)
+        self.backbone = backbone.to(self.dtype)
+        self.tf32 = precision == "tf32"
         if shapes is not None:
             self.backbone = Compiled(self.backbone, shapes)
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) float32 normalised images -> float32 features."""
-        features = self.backbone(images.to(self.dtype, memory_format=torch.channels_last))
+        with tf32(self.tf32):
+            features = self.backbone(images.to(self.dtype, memory_format=torch.channels_last))
         return Features(features.map.float(), None if features.cls is None else features.cls.float())
 
 
@@ -43,17 +46,17 @@ def twin(net: DescriptorNet, precision: str, shapes: Shapes | None = None) -> De
 
     Args:
         net: The network.
-        precision: "float32" or "bfloat16".
+        precision: "float32", "tf32" or "bfloat16".
         shapes: What the backbone is compiled for; None: it is not.
     """
     found = copy(net)
-    backbone = Fast(folded(net.backbone), dtype_of(precision), shapes)
+    backbone = Fast(folded(net.backbone), precision, shapes)
     found.__dict__["_modules"] = {**net._modules, "backbone": backbone}
     return found
 
 
 def dtype_of(precision: str) -> torch.dtype:
-    """What a backbone is cast to, "float32" or "bfloat16"."""
+    """What a backbone is cast to for "float32", "tf32" or "bfloat16"."""
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 

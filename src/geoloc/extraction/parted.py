@@ -70,7 +70,7 @@ def rest_of(net: DescriptorNet, way: str) -> Callable[[torch.Tensor], torch.Tens
     """
     parts = parted(net)
     assert parts is not None
-    rest = parts[1] if way == "exact" else Fast(folded(parts[1]), dtype_of(way))
+    rest = parts[1] if way == "exact" else Fast(folded(parts[1]), way)
 
     def described(maps: torch.Tensor) -> torch.Tensor:
         features = rest(maps)

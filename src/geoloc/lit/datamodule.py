@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal
@@ -19,7 +18,7 @@ from geoloc.data.datasets import Crops, Images, Triplets
 from geoloc.data.domains import Domain
 from geoloc.data.images import Decode
 from geoloc.data.jpeg import same_as_pillow
-from geoloc.data.loaders import StartedOnce, workers_for
+from geoloc.data.loaders import StartedOnce, clamp_workers, workers_for
 from geoloc.data.overlap import same_photo
 from geoloc.errors import InputError
 from geoloc.mining.truth import Truth, usable
@@ -27,16 +26,6 @@ from geoloc.views.hard_resize import HardResize
 from geoloc.views.view import View
 
 log = logging.getLogger(__name__)
-
-
-def clamp_workers(wanted: int | None) -> int:
-    """Number of loader processes: as asked for, but no more than cores; None: one a core, at most 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if wanted is None:
-        return min(cores, 8)
-    if wanted > cores:
-        log.warning("num_workers=%d is more than the %d cores here; using %d", wanted, cores, cores)
-    return min(wanted, cores)
 
 
 class PlaceDataModule(LightningDataModule):

@@ -20,6 +20,7 @@ from geoloc.index.exact import Exact
 from geoloc.index.fitting import release
 from geoloc.index.index import Index
 from geoloc.lit.brightness import with_conditions
+from geoloc.lit.cases import case_of
 from geoloc.lit.gather import gathered
 from geoloc.lit.leftover import left_of, stamp_of
 from geoloc.lit.metrics import RecallAtN
@@ -31,8 +32,8 @@ from geoloc.places import Neighbours
 from geoloc.postprocess.chain import Step
 from geoloc.predictions import Descriptors, Predictions, Scores
 from geoloc.result import Result, complete
-from geoloc.search import check_view, evidence, find, fitted_for, one_each
-from geoloc.tuning import TuningCase, tune
+from geoloc.search import check_view, find, fitted_for
+from geoloc.tuning import ordered, tune
 from geoloc.views.hard_resize import HardResize
 from geoloc.views.view import View
 
@@ -67,6 +68,8 @@ class Evaluation:
     Attributes:
         model: Hash of the network.
         tuned: What the steps chose on the val domains.
+        calibrating: Whether val domains are described as a test describes, so that a calibration is fitted on them.
+        ordered: Of each of these the predictions in the final order.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class Evaluation:
         self.steps = list(steps)
         self.model = ""
         self.tuned: dict[str, dict[str, float]] = {}
+        self.calibrating = False
+        self.ordered: dict[str, Predictions] = {}
         self.recall_values = recall_values
         self.radius = radius
         self.k = max(*recall_values, predictions)
@@ -176,7 +181,10 @@ class Evaluation:
         for number, item in enumerate(self.open):
             tell(item.domain, item.left, item.seconds, results[number] if judged else None)
         if self.stage == "tune":
-            self.tuned = tune(self.steps, [self._case(*pair) for pair in zip(self.open, results, strict=True)])
+            stores = {item.domain.name: item.store.vectors for item in self.open}
+            cases = [case_of(result, stores[result.domain.name], self.view) for result in results]
+            self.tuned = tune(self.steps, cases)
+            self.ordered = ordered(self.steps, cases) if self.calibrating else {}
         self.trainer.strategy.barrier("geoloc scored")
         return results
 
@@ -238,10 +246,3 @@ class Evaluation:
             found.database_size,
             radius,
         )
-
-    def _case(self, item: _Open, result: Result) -> TuningCase:
-        domain, own = item.domain, np.arange(len(item.domain.queries))
-        descriptors = Descriptors(item.store.vectors, len(domain.database))
-        vectors = one_each(self.view, descriptors.queries, own)
-        known = evidence(domain, own, descriptors.database, vectors)
-        return TuningCase(domain.name, result.predictions, known, result.positives)

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from geoloc.checkpoints import KEY
-from geoloc.errors import InputError
 from geoloc.extraction.compiling import Compile, Shapes, shapes
 from geoloc.extraction.describer import Describer
 from geoloc.lit.evaluation import Evaluation
 from geoloc.lit.maps import FrozenMaps
 from geoloc.lit.names import metric_parts
+from geoloc.lit.parameter_groups import parameter_groups
+from geoloc.lit.validated import Validated
 from geoloc.multiscale.scaling import MultiScale, at_scales
 from geoloc.net import DescriptorNet
 from geoloc.result import Result
@@ -46,7 +46,9 @@ class PlaceModule(pl.LightningModule):
         maps: Stored maps of the frozen layers, where training steps use them; they then get `Tuples`.
         judged: Whether a test searches and scores, or only describes.
         results: Of each test domain, once it has been judged.
-        tuned_on: Of each val domain that post-processing was tuned on.
+        tuned_on: Of each val domain that was described as a test describes, for post-processing to be tuned on, or for
+            a calibration.
+        validated: What the best validation has found.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class PlaceModule(pl.LightningModule):
         self.judged = True
         self.results: dict[str, Result] = {}
         self.tuned_on: dict[str, Result] = {}
+        self.validated = Validated()
 
     def setup(self, stage: str) -> None:
         """Tell the evaluation whose images it gets."""
@@ -170,6 +173,7 @@ class PlaceModule(pl.LightningModule):
             n = int(self.monitor[1:])
             mean = float(np.mean([result.scores.recalls[n] for result in results]))
             self.log(f"val/{self.monitor}_mean", mean, prog_bar=True)
+            self.validated.keep(mean, self.net, results)
 
     def on_test_epoch_end(self) -> None:
         """Log the recalls of every test domain; `results` then holds all that is known of them.
@@ -201,27 +205,6 @@ class PlaceModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what is needed to build the network again: plain values only."""
         checkpoint[KEY] = {"network": self.net.spec, "epoch": self.current_epoch}
-
-
-def parameter_groups(net: nn.Module, factors: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The trainable parameters, one group for each learning rate; frozen ones are left out.
-
-    Args:
-        net: The network.
-        factors: Part of the network -> factor; of several parts that a parameter lies in, the innermost counts.
-
-    Raises:
-        InputError: A factor other than 1 is of a part without trainable parameters.
-    """
-    trained = [(name.split("."), parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
-    idle = [part for part, factor in factors.items() if factor != 1 and all(part not in path for path, _ in trained)]
-    if idle:
-        raise InputError(f"lr_factors.{idle[0]}: this network trains no parameter there")
-    groups: dict[float, list[nn.Parameter]] = {}
-    for path, parameter in trained:
-        innermost = next((part for part in reversed(path) if part in factors), None)
-        groups.setdefault(1.0 if innermost is None else float(factors[innermost]), []).append(parameter)
-    return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
 
 
 def triplet_rows(tuples: int, negatives: int, views: int = 1, device: torch.device | str = "cpu") -> torch.Tensor:

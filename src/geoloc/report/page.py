@@ -13,6 +13,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from geoloc.evaluate.before_after import Change
 from geoloc.report.changes import HEAD, change_cells
 from geoloc.report.charts import RadiusChart, radius_chart
+from geoloc.report.confidence import HEAD as HEAD_LOCATED
+from geoloc.report.confidence import charts_of, rows_of, words_of
 from geoloc.report.cost import domain_costs, network_rows, time_rows
 from geoloc.report.gallery import SHOWN, as_json, galleries
 from geoloc.report.history import read_history
@@ -59,6 +61,10 @@ def write_page(folder: Path, inside: int = INSIDE, into: Path | None = None) -> 
             chart=_radius_chart(domains),
             by_rank=_recall_chart(drawn),
             protocol=protocol_rows(protocol, agreement) + judging_rows(domains),
+            located=rows_of(domains),
+            located_head=HEAD_LOCATED,
+            sure=charts_of(folder, domains),
+            sure_words=words_of(results.get("calibration", {}), domains),
             training=training_charts(read_history(folder / "metrics.csv")),
             network=network_rows(results["model"]),
             times=time_rows(results.get("shares", {})),

@@ -70,6 +70,11 @@ def located(domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return areas, xy, surface_latlon(places)
 
 
+def degrees_of(domain: Domain, xy: np.ndarray) -> np.ndarray:
+    """(n, 2) degrees of (n, A) positions in the frame of a domain; NaN where they are not known."""
+    return surface_latlon(xy) if domain.database.coordinates == "earth" else _degrees(domain, xy)
+
+
 def _degrees(domain: Domain, xy: np.ndarray) -> np.ndarray:
     """(N, 2) degrees of positions in one zone; NaN if it or its hemisphere is not said by any photo."""
     assert domain.database.zones is not None

@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from geoloc.attention import check_attention
+from geoloc.backbones.hub_code import trust
 from geoloc.checkpoints import load_network, read_checkpoint
 from geoloc.data.domains import Domain
 from geoloc.errors import InputError
@@ -35,8 +36,8 @@ log = logging.getLogger(__name__)
 
 
 def tested_stages(job: Job) -> tuple[str, ...]:
-    """Stages whose domains a test needs: the val domains too where post-processing is tuned on them."""
-    return ("val", "test") if tunable(steps(job)) else ("test",)
+    """Stages whose domains a test needs: the val domains too where something is tuned or fitted on them."""
+    return ("val", "test") if tunable(steps(job)) or job.cfg["calibrate"] is True else ("test",)
 
 
 def check_tuning(job: Job, domains: dict[str, list[Domain]]) -> None:
@@ -71,7 +72,16 @@ def network(job: Job) -> DescriptorNet:
     return net
 
 
+def start_of(net: DescriptorNet) -> tuple[str, bool]:
+    """Where the weights of a new network come from, and whether these make it a trained one."""
+    node = net.spec["backbone"]
+    if getattr(net.backbone, "whole", False):
+        return f"released: {node['entry']} of {node['repository']}", True
+    return node.get("weights", "none"), False
+
+
 def _network(job: Job) -> DescriptorNet:
+    trust(job.cfg["hub"].get("source"))
     if job.cfg["resume"] and job.cfg["task"] not in DESCRIBING:
         # All weights come from the last checkpoint, whatever the run once started from.
         last = read_checkpoint(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt")
@@ -93,7 +103,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
         radii=(cfg["radius"]["positive"], cfg["radius"]["negative"]),
         augment=job.make(cfg["aug"]),
         train_batch_size=cfg["train_batch_size"],
-        infer_batch_size=cfg["infer_batch_size"] or batch_size(net, _device(job)),
+        infer_batch_size=cfg["infer_batch_size"] or batch_size(net, device(job)),
         num_workers=cfg["num_workers"],
         seed=job.seed,
         view=job.make(cfg["views"]),
@@ -101,7 +111,7 @@ def datamodule(job: Job, domains: dict[str, list[Domain]], net: DescriptorNet) -
     )
 
 
-def _device(job: Job) -> torch.device:
+def device(job: Job) -> torch.device:
     """Where the network is going to be; of several GPUs the first, which is like the others."""
     gpu = job.cfg["trainer"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return torch.device("cuda" if gpu else "cpu")

@@ -19,10 +19,10 @@ from geoloc.data.check.facts import facts_of
 from geoloc.data.check.subject import Finding, Subject, number
 from geoloc.data.check.whole import Plan, findings_of, scan_kept, subjects_of
 from geoloc.data.images import read_image
+from geoloc.data.loaders import clamp_workers
 from geoloc.data.manifest import has_split
 from geoloc.data.progress import progress_bar
 from geoloc.errors import CheckFailedError, InputError
-from geoloc.lit.datamodule import clamp_workers
 from geoloc.places import SPLITS
 from geoloc.report.check_page import write_check_page
 from geoloc.report.figures import contact_sheet

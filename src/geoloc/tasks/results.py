@@ -16,8 +16,10 @@ from geoloc.data.domains import Domain
 from geoloc.data.protocols import members
 from geoloc.evaluate.cost import count_flops, count_parameters, size_mb
 from geoloc.evaluate.recall import correct
+from geoloc.locate.calibration import Calibration
 from geoloc.net import DescriptorNet
 from geoloc.predictions import Predictions, Scores
+from geoloc.report.answers_file import write_answers
 from geoloc.report.places import write_places
 from geoloc.report.predictions import write_predictions
 from geoloc.result import Result
@@ -110,6 +112,8 @@ def domain_facts(result: Result) -> dict[str, Any]:
     if result.meters is not None:
         facts["meters"] = asdict(result.meters)
         facts["meters"]["curve"] = {f"{radius:g}": recall for radius, recall in result.meters.curve.items()}
+    if result.located is not None:
+        facts["localization"] = result.located.facts
     if result.index:
         facts["index"] = result.index
     facts["slices"] = {condition: score_facts(scores) for condition, scores in result.slices.items()}
@@ -161,6 +165,7 @@ def write_results(
     seconds: dict[str, float],
     tuned_on: dict[str, Result] | None = None,
     tuned: dict[str, dict[str, float]] | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write predictions and results.json of a finished run.
 
@@ -171,10 +176,13 @@ def write_results(
         seconds: Wall time of the stages of the whole run.
         tuned_on: Of each val domain that post-processing was tuned on.
         tuned: What it chose there.
+        calibration: Behind the confidences of the located queries.
     """
     for name, result in results.items():
         _write_predictions(job.folder / "predictions" / f"{name}.csv", result, result.predictions)
         write_places(job.folder / "predictions" / f"{name}.places.csv", result.domain, result.positives.counts)
+        if result.located is not None:
+            write_answers(job.folder / "predictions" / f"{name}.answers.csv", result.domain, result.located)
         if result.raw is not None:
             _write_predictions(job.folder / "predictions" / f"{name}.raw.csv", result, result.raw)
     # How images were shown is the same for all domains.
@@ -189,6 +197,8 @@ def write_results(
         }
     if tuned:
         more["tuned"] = tuned
+    if calibration is not None:
+        more["calibration"] = calibration.facts()
     write_status(
         job,
         "finished",

@@ -21,11 +21,12 @@ from geoloc.report.page import write_page
 from geoloc.result import Result, complete, scores_of
 from geoloc.search import Found, check_chain, check_view, evidence, find, fitted_for, post_process
 from geoloc.tasks import build
+from geoloc.tasks.calibration import compared, with_positions
 from geoloc.tasks.job import Job, refuse_idle
 from geoloc.tasks.reading import NOT_BY_RADIUS, check_depth
 from geoloc.tasks.results import write_results
 from geoloc.tasks.saved import SavedRun, open_run
-from geoloc.tasks.table import print_table
+from geoloc.tasks.table import print_table, tell_positions
 from geoloc.tuning import TuningCase, tunable, tune, until_tuned
 from geoloc.views.view import View
 
@@ -33,7 +34,18 @@ log = logging.getLogger(__name__)
 
 # What may be typed: all else has been decided when the images were described.
 MATTERS = (
-    *("hydra", "index", "monitor", "name", "paths", "postprocess", "radius.eval", "recall_values", "report_queries"),
+    *(
+        "answer_precision",
+        "hydra",
+        "index",
+        "monitor",
+        "name",
+        "paths",
+        "postprocess",
+        "radius.eval",
+        "recall_values",
+        "report_queries",
+    ),
     *("run", "saved_predictions", "seed", "task", "views"),
 )
 
@@ -50,10 +62,19 @@ def do(job: Job) -> float:
     steps, n = build.steps(job), _monitored(run, job)
     tuned, tuned_on = _tune(run, job, steps) if tunable(steps) else ({}, {})
     results = {name: _search(run, job, name, steps) for name in run.results["domains"]}
-    write_results(job, run.results["model"], results, {"search": time.perf_counter() - start}, tuned_on, tuned)
+    asked = compared(next(iter(results.values())).protocol, job.cfg["postprocess"], _candidates(results))
+    model = run.results["model"].get("digest", "")
+    results, used = with_positions(job, results, run.results.get("calibration"), model, asked)
+    write_results(job, run.results["model"], results, {"search": time.perf_counter() - start}, tuned_on, tuned, used)
     print_table(results)
+    tell_positions(results)
     log.info("report: %s", write_page(job.folder, job.cfg["report_queries"]))
     return float(np.mean([result.scores.recalls[n] for result in results.values()]))
+
+
+def _candidates(results: dict[str, Result]) -> int:
+    """Predictions of each query, of the domain that has most."""
+    return max(result.predictions.ids.shape[1] for result in results.values())
 
 
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from geoloc.console import fancy, terminal
 from geoloc.evaluate.rules import told
 from geoloc.report.changes import console_table
+from geoloc.report.confidence import too_sure
 from geoloc.result import Result
 from geoloc.tasks.results import place_facts
+
+log = logging.getLogger(__name__)
 
 
 def recall_rows(results: dict[str, Result]) -> list[list[str]]:
@@ -90,3 +95,33 @@ def print_table(results: dict[str, Result]) -> None:
         sys.stdout.write(f"\n{plain_table(rows)}\n\n")
     sys.stdout.write(f"{judging(results)}\n\n{before_after}")
     sys.stdout.flush()
+
+
+def tell_positions(results: dict[str, Result]) -> None:
+    """Log a line a domain: how well its queries are located, and what the confidences are worth."""
+    for name, result in results.items():
+        if result.located is not None:
+            log.info("%s", position_line(name, result.located.facts))
+
+
+def position_line(name: str, facts: Mapping[str, Any]) -> str:
+    """What is known of the voted positions of a domain.
+
+    Args:
+        name: Of the domain.
+        facts: `localization` of its entry in results.json.
+    """
+    said = (
+        f"{name}: {facts['within']:.1f} % of the queries located within {facts['radius_m']:g} m, median error"
+        f" {facts['median_error_m']:.1f} m"
+    )
+    if "ece" not in facts:
+        return said
+    said += f"; ECE {facts['ece']:.3f}{', TOO SURE' if too_sure(facts) else ''}"
+    asked = f"answers that are to be right at {100 * facts['answer_precision']:g} %"
+    if facts["threshold"] is None:
+        return f"{said}; {asked}: none, as no confidence reaches that on labelled queries"
+    if facts["right_of_answered"] is None:
+        return f"{said}; {asked}: none, as no query is so sure"
+    right = f"{facts['answered']:.1f} % of the queries, and {facts['right_of_answered']:.1f} % of these are right"
+    return f"{said}; {asked}: {right}"

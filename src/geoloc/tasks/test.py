@@ -17,6 +17,7 @@ from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
 from geoloc.tasks.attention import check_named
 from geoloc.tasks.banner import say
+from geoloc.tasks.calibration import check_calibrating
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
@@ -72,20 +73,22 @@ def prepare(job: Job) -> Prepared:
     if not domains["test"]:
         raise InputError(f"task={task}: no test domain; give domains@test=[...], test_folders=[PATH] or data=...")
     build.check_tuning(job, domains)
+    check_calibrating(job, domains)
     check_named(job.cfg["attention"], domains["test"])
     data = build.datamodule(job, domains, net)
     module = build.module(job, net)
     trainer = build.trainer(job, [])
     weights = job.cfg["checkpoint"]
     if not weights:
-        weights = net.spec["backbone"].get("weights", "none")
-        log.warning(
-            "no checkpoint: an UNTRAINED network is judged (backbone weights: %s; its clusters, and batch-norm"
-            " statistics of random weights, come from %s)",
-            weights,
-            domains["test"][0].name,
-        )
-        initialise(net, data, domains["test"][0], net.mean.device, job.seed)
+        weights, trained = build.start_of(net)
+        if not trained:
+            log.warning(
+                "no checkpoint: an UNTRAINED network is judged (backbone weights: %s; its clusters, and batch-norm"
+                " statistics of random weights, come from %s)",
+                weights,
+                domains["test"][0].name,
+            )
+            initialise(net, data, domains["test"][0], net.mean.device, job.seed)
     if whitening["_target_"]:
         check_whitening(net, whitening, data)
         fit_whitening(net, whitening, data, trainer, job.seed)

@@ -17,13 +17,14 @@ from geoloc.lit.checkpoints import Checkpoint, EpochTable, Patience, best_checkp
 from geoloc.lit.initialise import Initialise
 from geoloc.lit.maps import FrozenMaps, check_parted
 from geoloc.lit.mining import MineTriplets
-from geoloc.lit.module import parameter_groups
 from geoloc.lit.pace import Pace
+from geoloc.lit.parameter_groups import parameter_groups
 from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.net import DescriptorNet
 from geoloc.tasks import build
 from geoloc.tasks.attention import check_named
 from geoloc.tasks.banner import say
+from geoloc.tasks.calibration import check_calibrating
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
@@ -45,6 +46,7 @@ def do(job: Job) -> float:
     net = _network(job)
     domains = read_domains(job, ("train", "val", "test"))
     build.check_tuning(job, domains)
+    check_calibrating(job, domains)
     check_named(job.cfg["attention"], domains["test"])
     skipped = skip_unreadable(job, domains)
     if net.whitening is not None:
@@ -59,7 +61,7 @@ def do(job: Job) -> float:
         check_whitening(net, whitening, data)
     module = build.module(job, net)
     seconds = {"data": time.perf_counter() - start}
-    facts = model_facts(net, job.cfg["checkpoint"] or net.spec["backbone"].get("weights", "none"))
+    facts = model_facts(net, job.cfg["checkpoint"] or build.start_of(net)[0])
     write_status(job, "running", model=facts, **skipped)
 
     folder, limit = job.folder / "descriptors", job.cfg["frozen_maps"]

@@ -11,9 +11,9 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from geoloc.data.check.whole import scan_kept
 from geoloc.data.domains import Domain
+from geoloc.data.loaders import clamp_workers
 from geoloc.data.progress import progress_bar
 from geoloc.errors import InputError
-from geoloc.lit.datamodule import clamp_workers
 from geoloc.tasks.job import Job
 
 log = logging.getLogger(__name__)

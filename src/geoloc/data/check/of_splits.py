@@ -13,7 +13,8 @@ from geoloc.data.check.of_copies import LOOK
 from geoloc.data.check.subject import SHOWN, Finding, Subject, number, pairs_of
 from geoloc.data.domains import Domain
 from geoloc.earth import earth_centred, on_surface, to_latlon
-from geoloc.places import SIDES, PlaceSet, one_zone
+from geoloc.frames import one_zone
+from geoloc.places import SIDES, PlaceSet
 
 SHARED_GROUND = 0.1  # share of queries that may lie beside train images; splits that are cut along a line have a few
 

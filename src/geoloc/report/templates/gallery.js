@@ -19,6 +19,7 @@ function osm(place, text) {
 class Gallery {
   constructor(root, data) {
     this.data = data;
+    this.noun = data.noun || "queries";
     this.form = root.querySelector(".filters");
     this.cards = root.querySelector(".cards");
     this.count = root.querySelector(".count");
@@ -64,23 +65,28 @@ class Gallery {
     this.drawn = Boolean(wanted.drawn);
     const words = wanted.name.toLowerCase().split(/\s+/).filter(Boolean);
     const passes = (query) => {
-      const right = this.right(query);
-      if (wanted.outcome === "right" && !right) return false;
-      if (wanted.outcome === "wrong" && right) return false;
-      if (wanted.outcome === "missed" && (right || !data.answerable[query])) return false;
-      if (wanted.outcome === "unanswerable" && data.answerable[query]) return false;
-      if (wanted.drawn && !data.attention[query]) return false;
-      if (wanted.condition && Number(wanted.condition) !== data.condition[query]) return false;
-      if (wanted.flip === "any" && !this.flip(query)) return false;
-      if (wanted.flip === "right" && this.flip(query) !== 1) return false;
-      if (wanted.flip === "wrong" && this.flip(query) !== -1) return false;
       const name = data.queries[query].toLowerCase();
-      return words.every((word) => name.includes(word));
+      return this.passes(query, wanted) && words.every((word) => name.includes(word));
     };
     this.shown = this.order[wanted.order].filter(passes);
     this.page = 0;
     this.show();
     this.onShow(this.shown);
+  }
+
+  // Whether a query is wanted by the filters, beside that of its name.
+  passes(query, wanted) {
+    const { data } = this;
+    const right = this.right(query);
+    if (wanted.outcome === "right" && !right) return false;
+    if (wanted.outcome === "wrong" && right) return false;
+    if (wanted.outcome === "missed" && (right || !data.answerable[query])) return false;
+    if (wanted.outcome === "unanswerable" && data.answerable[query]) return false;
+    if (wanted.drawn && !data.attention[query]) return false;
+    if (wanted.condition && Number(wanted.condition) !== data.condition[query]) return false;
+    if (wanted.flip === "any" && !this.flip(query)) return false;
+    if (wanted.flip === "right" && this.flip(query) !== 1) return false;
+    return wanted.flip !== "wrong" || this.flip(query) === -1;
   }
 
   last() {
@@ -99,7 +105,7 @@ class Gallery {
     const queries = this.shown.slice(this.page * PAGE, (this.page + 1) * PAGE);
     this.cards.replaceChildren(...queries.map((query) => this.card(query)));
     const share = total ? ((100 * this.shown.length) / total).toFixed(1) : "0";
-    this.count.value = `${this.shown.length} of ${total} queries (${share} %)`;
+    this.count.value = `${this.shown.length} of ${total} ${this.noun} (${share} %)`;
     this.pages.hidden = this.last() === 0;
     this.pages.querySelector(".where").textContent = `page ${this.page + 1} of ${this.last() + 1}`;
     for (const button of this.pages.querySelectorAll("button")) {

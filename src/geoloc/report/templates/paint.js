@@ -2,17 +2,9 @@
 // where their first prediction stands. Colours are those of the page.
 function paint(map) {
   const pen = map.canvas.getContext("2d");
-  const styles = getComputedStyle(map.canvas);
-  const names = ["soft", "ink", "blue", "right", "wrong"];
-  const colours = Object.fromEntries(names.map((name) => [name, styles.getPropertyValue(`--${name}`).trim()]));
+  const colours = coloursOf(map.canvas, ["soft", "ink", "blue", "right", "wrong"]);
   pen.clearRect(0, 0, map.width, map.height);
-  pen.fillStyle = colours.soft;
-  pen.globalAlpha = 0.55;
-  for (const place of map.data.map.cloud) {
-    if (!map.at(place)) continue;
-    const [x, y] = map.pixel(place);
-    if (map.inView(x, y)) pen.fillRect(x - 1.25, y - 1.25, 2.5, 2.5);
-  }
+  map.paintCloud(pen, colours.soft);
   const faded = map.chosen === null ? 1 : 0.35;
   paintLines(map, pen, colours.wrong, faded);
   // Small where thousands lie close, full-grown as one zooms in.
@@ -87,24 +79,4 @@ function paintChosen(map, pen, colours) {
   pen.beginPath();
   pen.arc(...from, 8, 0, 2 * Math.PI);
   pen.stroke();
-}
-
-// A bar of 1, 2 or 5 times a power of ten metres.
-function paintScale(map, pen, colours) {
-  const most = 120 / map.scale;
-  const power = 10 ** Math.floor(Math.log10(most));
-  const metres = power * [5, 2, 1].find((times) => times * power <= most);
-  const [x, y, width] = [16, map.height - 14, metres * map.scale];
-  pen.strokeStyle = colours.ink;
-  pen.fillStyle = colours.ink;
-  pen.lineWidth = 2;
-  pen.beginPath();
-  pen.moveTo(x, y - 5);
-  pen.lineTo(x, y);
-  pen.lineTo(x + width, y);
-  pen.lineTo(x + width, y - 5);
-  pen.stroke();
-  pen.font = "12px system-ui, sans-serif";
-  pen.textAlign = "left";
-  pen.fillText(metres >= 1000 ? `${metres / 1000} km` : `${metres} m`, x + 5, y - 5);
 }

@@ -1,0 +1,64 @@
+"""What is typed twice, or beside a released network that brings it along. Without Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from geoloc.errors import InputError
+
+# Parts that a released network replaces, and what only such parts go by.
+REPLACED = ("backbone", "aggregator", "block", "head", "pretrained")
+
+
+def of_repeats(overrides: Sequence[str]) -> list[str]:
+    """A choice typed twice in a list, of which Hydra would take one without a word."""
+    found = []
+    for override in overrides:
+        group, _, value = override.partition("=")
+        names = [name.strip(" '\"") for name in value.strip("[]").split(",")] if value.startswith("[") else []
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if group == "postprocess" and twice:
+            found.append(
+                f"postprocess: {twice[0]} is typed twice, and a chain takes each step once; for a second one copy its"
+                " yaml under another name (hydra.searchpath)"
+            )
+    return found
+
+
+def of_hub(content: dict[str, Any], typed: Collection[str]) -> list[str]:
+    """What a released network of others does not go with.
+
+    Args:
+        content: The resolved config, none of whose nodes is known to be right yet.
+        typed: Dotted keys and groups that were typed, or pinned by the chosen experiment.
+
+    Returns:
+        One line a problem; none where no released network is chosen.
+    """
+    if "source" not in content["hub"]:
+        return []
+    idle = sorted(
+        key
+        for key in typed
+        if key.split(".")[0] in REPLACED and (key not in ("block", "head") or (content[key] or {}).get("_target_"))
+    )
+    found = [f"{key}: has no effect beside hub=, which brings the whole network; leave one of them out" for key in idle]
+    if content["checkpoint"] and not content["resume"]:
+        found.append(
+            f"hub: has no effect beside checkpoint={content['checkpoint']}, which is a network itself; leave it out"
+        )
+    return found
+
+
+def of_hub_size(content: dict[str, Any]) -> list[str]:
+    """An image size that a released network does not take; nothing is built for this, as that runs its code."""
+    if "source" not in content["hub"]:
+        return []
+    from geoloc.backbones.hub import check_multiple
+
+    try:
+        check_multiple(content["backbone"].get("multiple", 1), *content["image_size"])
+    except InputError as error:
+        return list(error.problems)
+    return []

@@ -1,0 +1,132 @@
+"""`hub=` on the command line: released networks in the tasks, and what they do not go with."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from command_line import geoloc, results_of
+from in_process import job_of, work
+from mini import write_mini_city
+from released import write_repository
+
+from geoloc.backbones import hub_code
+from geoloc.errors import InputError
+from geoloc.net import DescriptorNet
+
+COMMON = ["image_size=[64,64]", "trainer=cpu", "num_workers=0", "recall_values=[1,5]"]
+CUSTOM = ["hub=custom", "hub.repository=me/tiny", "hub.dim=8", "+hub.licence.code=GPL-3.0"]
+WHOLE = ["hub.entry=own", "hub.mean=[0,0,0]", "hub.std=[1,1,1]"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A clone, a city, and torch.hub's folder for the time of these tests."""
+    root = tmp_path_factory.mktemp("hub_task")
+    before = torch.hub.get_dir()
+    torch.hub.set_dir(root / "hub")
+    write_repository(root / "clone")
+    write_mini_city(root / "mini")
+    yield root
+    torch.hub.set_dir(before)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tiny_released"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def tested(place):
+    typed = [*CUSTOM, *WHOLE, f"hub.source={place}/clone", f"test_folders=[{place}/mini]", *COMMON]
+    return work(place / "tested", "task=test", *typed, "keep_descriptors=true")
+
+
+def test_a_released_network_is_judged_as_it_is(place, tested, caplog):
+    facts = results_of(tested)
+    assert facts["domains"]["mini"]["recalls"] == {"1": 100.0, "5": 100.0}
+    model = facts["model"]
+    assert (model["weights"], model["descriptor_dim"]) == ("released: own of me/tiny", 8)
+    assert model["backbone"]["licence"] == {"code": "GPL-3.0"}
+    assert not any("UNTRAINED" in line for line in facts["warnings"])
+
+
+def test_its_descriptors_are_searched_again(place, tested):
+    again = results_of(work(place / "searched", "task=search", f"run={tested}", "postprocess=[geo_dbscan]"))
+    assert again["domains"]["mini"]["raw_recalls"] == {"1": 100.0, "5": 100.0}
+
+
+def test_it_is_described_and_trained_on(place, tested):
+    source = f"hub.source={place}/clone"
+    described = work(
+        place / "described", "task=describe", *CUSTOM, *WHOLE, source, f"test_folders=[{place}/mini]", *COMMON
+    )
+    assert results_of(described)["model"]["digest"] == results_of(tested)["model"]["digest"]
+    typed = [
+        *CUSTOM,
+        *WHOLE,
+        source,
+        "data=folder",
+        f"data.path={place}/mini",
+        *COMMON,
+        "lr.adam=0.01",
+        "loss.margin=2",
+    ]
+    quick = ["miner.queries_per_epoch=4", "miner.negatives=2", "trainer.max_epochs=1"]
+    run = work(
+        place / "trained", *typed, *quick, "trainer.check_val_every_n_epoch=1", "trainer.enable_progress_bar=false"
+    )
+    model = results_of(run)["model"]
+    assert model["weights"].endswith("started from released: own of me/tiny")
+    assert model["trainable_parameters"] == 8 * 48
+    assert model["digest"] != results_of(tested)["model"]["digest"]
+    again = work(place / "again", "task=test", f"checkpoint={run}", f"test_folders=[{place}/mini]", *COMMON[1:])
+    assert results_of(again)["model"]["digest"] == model["digest"] == DescriptorNet.load(run).digest()
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        (["hub=cosplace", "backbone=vgg16"], "backbone: has no effect beside hub=, which brings the whole network"),
+        (["hub=cosplace", "aggregator=gem"], "aggregator: has no effect beside hub="),
+        (["hub=cosplace", "head=fc"], "head: has no effect beside hub="),
+        (["hub=cosplace", "pretrained=none"], "pretrained: has no effect beside hub="),
+        (["hub=cosplace", "backbone.dim=7"], "backbone.dim: has no effect beside hub="),
+        (
+            ["hub=megaloc", "image_size=[480,640]"],
+            "takes multiples of 14 pixels, not [480,640]; the nearest is [476,644]",
+        ),
+        (["hub=custom"], "hub.repository: must be given"),
+        (["hub=boq", "checkpoint=pyproject.toml"], "hub: has no effect beside checkpoint=pyproject.toml"),
+    ],
+)
+def test_what_goes_with_no_released_network_is_refused(tmp_path, typed, line):
+    with pytest.raises(InputError) as caught:
+        job_of(tmp_path, "task=test", *typed)
+    assert line in str(caught.value)
+
+
+def test_no_head_may_be_typed(tmp_path):
+    assert job_of(tmp_path, "task=test", "hub=cosplace", "head=none", "block=none").cfg["head"] == {"_target_": None}
+
+
+def test_values_that_are_no_numbers_end_the_test_with_a_reason(place):
+    typed = [*CUSTOM, "hub.entry=broken", f"hub.source={place}/clone", f"test_folders=[{place}/mini]", *COMMON]
+    with pytest.raises(ValueError, match="a descriptor holds NaN or infinity"):
+        work(place / "broken", "task=test", *typed)
+
+
+@pytest.mark.slow
+def test_without_a_network_the_command_ends_with_2(tmp_path, mini_city):
+    done = geoloc(
+        tmp_path, "task=test", "hub=eigenplaces", f"test_folders=[{mini_city}]", "trainer=cpu",
+        https_proxy="http://127.0.0.1:9", TORCH_HOME=str(tmp_path / "torch"),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "https://github.com/gmberton/EigenPlaces is not on this machine and cannot be downloaded" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_was_named_is_trusted_for_a_resumed_run(place, monkeypatch):
+    monkeypatch.setattr(hub_code, "TRUSTED", set())
+    hub_code.trust(None)
+    hub_code.trust(str(place / "clone"))
+    assert {(place / "clone").resolve()} == hub_code.TRUSTED
