@@ -13,6 +13,7 @@ from command_line import geoloc
 from in_process import work
 from mini import write_image
 from networks import images, spec_of
+from released import write_repository
 
 import geoloc as package
 from geoloc.checks_of_export import of_export
@@ -222,13 +223,22 @@ def test_what_is_wrong_is_said_before_anything_is_written(typed, line, run, tmp_
 
 
 def test_a_network_has_to_be_named(tmp_path):
-    with pytest.raises(InputError, match="checkpoint: must be given: checkpoint=PATH of the network that"):
+    with pytest.raises(
+        InputError,
+        match="checkpoint: must be given: checkpoint=PATH of the network that task=export writes, or hub=NAME",
+    ):
         work(tmp_path / "e", "task=export")
 
 
 def test_packages_that_are_missing_are_named_with_what_brings_them(monkeypatch):
     monkeypatch.setattr("geoloc.checks_of_export.find_spec", lambda name: None if name == "onnxscript" else object())
-    content = {"task": "export", "checkpoint": "x", "multiscale": {}, "export": {"formats": ["onnx", "torch"]}}
+    content = {
+        "task": "export",
+        "checkpoint": "x",
+        "hub": {},
+        "multiscale": {},
+        "export": {"formats": ["onnx", "torch"]},
+    }
     assert of_export(content) == [
         "export.formats: onnx needs onnxscript: pip install -e '.[export]'; or leave it out:"
         ' "export.formats=[torch,weights]"'
@@ -248,6 +258,37 @@ def test_results_of_other_weights_are_not_those_of_the_network(run, tmp_path):
     assert list(source_of(run / "checkpoints" / "best.ckpt", DescriptorNet.load(run).digest()).domains) == ["old_town"]
     assert "tells nothing of the run" in source_of(tmp_path / "lonely.pth", "x").missing
     assert read_config(run)["seed"] == "7"
+
+
+def test_a_calibration_goes_along_in_the_exported_folder(run, tmp_path):
+    own = tmp_path / "calibrated"
+    net = DescriptorNet.load(run)
+    net.calibration = {"weights": [1.0, 2.0]}
+    own.mkdir()
+    net.save(own)
+    typed = ("export.formats=[weights]", "export.latency=false")
+    folder = work(tmp_path / "e", "task=export", f"checkpoint={own}", *typed)
+    assert DescriptorNet.load(folder).calibration == {"weights": [1.0, 2.0]}
+
+
+def test_a_released_network_of_others_is_exported(tmp_path):
+    clone = write_repository(tmp_path / "clone")
+    typed = (
+        "hub=custom",
+        "hub.repository=me/tiny",
+        "hub.dim=8",
+        "hub.entry=own",
+        "hub.mean=[0,0,0]",
+        "hub.std=[1,1,1]",
+    )
+    more = (f"hub.source={clone}", "+hub.licence.code=GPL-3.0", "image_size=[64,64]", "export.latency=false")
+    folder = work(tmp_path / "e", "task=export", *typed, *more)
+    formats = results_of(folder)["export"]["formats"]
+    assert [facts["parity"]["within_tolerance"] for facts in formats.values()] == [True] * 3
+    assert formats["onnx"]["sizes"] == "any height and width"
+    text = (folder / "MODEL_CARD.md").read_text()
+    assert "| start weights of the backbone | those released at github.com/me/tiny (code: GPL-3.0) |" in text
+    assert "| weights come from | released: own of me/tiny |" in text
 
 
 @pytest.mark.slow

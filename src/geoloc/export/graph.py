@@ -96,7 +96,7 @@ def _exported(net: DescriptorNet, free: set[int]) -> ExportedProgram:
 
 def step_of(net: DescriptorNet) -> int | None:
     """Pixels of which height and width may be multiples, as the backbone says; None if it takes one size alone."""
-    for step in (1, getattr(net.backbone, "stride", 1)):
+    for step in dict.fromkeys((1, *(getattr(net.backbone, name, 1) for name in ("stride", "multiple")))):
         height, width = (-(-side // step) * step for side in net.image_size)
         if _takes(net, height + step, width + 2 * step):
             return step
