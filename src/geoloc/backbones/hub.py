@@ -92,7 +92,7 @@ class Hub(Backbone):
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) normalised images -> map (B, D, 1, 1)."""
-        return Features(self._descriptors(self.body(images), len(images))[:, :, None, None])
+        return Features(self._descriptors(self.body(images), images.shape[0])[:, :, None, None])
 
     def _descriptors(self, found: Any, count: int) -> torch.Tensor:
         """(count, D) descriptors from what the network gives.
