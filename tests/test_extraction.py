@@ -248,6 +248,13 @@ def test_the_fastest_precision_goes_by_the_processor(monkeypatch):
     assert fastest(cpu) == "float32"
 
 
+def allowed() -> bool:
+    """Whether a GPU would multiply in TF32 now, which holds for convolutions as for matrices inside geoloc."""
+    convolutions, matrices = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision() == "high"
+    assert convolutions == matrices
+    return convolutions
+
+
 class Watching(nn.Module):
     """A backbone that notes whether convolutions of a GPU might be in TF32 while it runs."""
 
@@ -256,7 +263,7 @@ class Watching(nn.Module):
 
     def forward(self, x: torch.Tensor) -> Features:
         if float(x.mean()) > -9:  # which torch.fx would leave out otherwise
-            self.seen.append(torch.backends.cudnn.allow_tf32)
+            self.seen.append(allowed())
         return Features(F.avg_pool2d(x, 8))
 
 
@@ -266,7 +273,7 @@ def test_tf32_is_for_those_who_ask_and_never_after_the_backbone(way, monkeypatch
 
     class Watched(SPoC):
         def forward(self, features):
-            after.append(torch.backends.cudnn.allow_tf32)
+            after.append(allowed())
             return super().forward(features)
 
     after: list[bool] = []
@@ -281,7 +288,8 @@ def test_tf32_is_for_those_who_ask_and_never_after_the_backbone(way, monkeypatch
     wanted = {"exact": [False] * 2, "float32": [False] * 3, "tf32": [False, True, True], "auto": [False, True, True]}
     assert Watching.seen == wanted[way]
     assert not any(after)
-    assert torch.backends.cudnn.allow_tf32  # as torch has it
+    assert torch.backends.cudnn.allow_tf32  # as torch has it, who distinguishes
+    assert torch.get_float32_matmul_precision() == "highest"
     assert describe.way == {"auto": "tf32"}.get(way, way)
 
 

@@ -17,7 +17,7 @@ from geoloc.net import DescriptorNet
 class Fast(nn.Module):
     """A backbone in another precision, between float32 images and float32 features.
 
-    Images come with the channels of a pixel side by side, without which bfloat16 brings nothing on a CPU. What follows
+    Images come with the channels of a pixel side by side, without which bfloat16 brings nothing. What follows
     the backbone takes little time and keeps all its digits.
 
     Args:
@@ -36,8 +36,11 @@ class Fast(nn.Module):
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) float32 normalised images -> float32 features."""
+        # GPUs multiply true float32 faster in planes.
+        planes = images.is_cuda and self.dtype == torch.float32 and not self.tf32
+        order = torch.contiguous_format if planes else torch.channels_last
         with tf32(self.tf32):
-            features = self.backbone(images.to(self.dtype, memory_format=torch.channels_last))
+            features = self.backbone(images.to(self.dtype, memory_format=order))
         return Features(features.map.float(), None if features.cls is None else features.cls.float())
 
 

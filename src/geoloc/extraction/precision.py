@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 
 # "exact": the network as it is, in true float32. "float32": the same function with fewer operations. "tf32": the
-# backbone's convolutions with 10 bits of mantissa, as GPUs since Ampere have it. "bfloat16": its weights and maps with
-# 7; all that comes after it is in true float32. "auto": one of the last three, by the processor.
+# backbone's products with 10 bits of mantissa, as GPUs since Ampere have it. "bfloat16": its weights and maps with 7;
+# all that comes after it is in true float32. "auto": one of the last three, by the processor.
 Precision = Literal["auto", "exact", "float32", "tf32", "bfloat16"]
 FASTEST_FIRST: tuple[Precision, ...] = ("bfloat16", "tf32", "float32")
 
@@ -39,10 +39,12 @@ def has_tf32(device: torch.device) -> bool:
 
 @contextmanager
 def tf32(allowed: bool) -> Iterator[None]:
-    """Convolutions of float32 values on GPUs in TF32, or not; torch allows it unless it is told otherwise."""
-    before = torch.backends.cudnn.allow_tf32
+    """Products of float32 values on GPUs in TF32, or not; torch has convolutions in it unless it is told otherwise."""
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.backends.cudnn.allow_tf32 = allowed
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        torch.backends.cudnn.allow_tf32 = before[0]
+        torch.set_float32_matmul_precision(before[1])

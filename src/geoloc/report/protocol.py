@@ -14,7 +14,7 @@ DECODING = {
 EXTRACTION = {  # the cosine that was measured is in results.json: two runs of one way are not to differ here
     "exact": "float32, by the network as it was trained",
     "float32": "float32, batch norm folded in",
-    "tf32": "TF32 in the backbone's convolutions, batch norm folded in, float32 after it",
+    "tf32": "TF32 in the backbone, batch norm folded in, float32 after it",
     "bfloat16": "bfloat16 in the backbone, float32 after it",
 }
 NAMING = ("name", "_target_")  # keys that say what a part is, not how it works
