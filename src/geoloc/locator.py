@@ -185,7 +185,7 @@ class Locator:
             database=self.index.database,  # type: ignore[arg-type]
             queries=vectors,
             database_photo=lambda row: Path(self.index.paths[row]),
-            query_photo=lambda row: photos[row],  # type: ignore[arg-type, return-value] - which may have no path
+            query_photo=lambda row: photos[row],
             read=lambda photo: whole(photo).movedim(0, -1).numpy(),
         )
 

@@ -77,9 +77,8 @@ def _check_folder(folder: Path) -> None:
     if not (folder / "checkpoints" / "last.ckpt").is_file() and _task(folder) not in DESCRIBING:
         raise InputError(f"resume={folder}: interrupted before the end of its first epoch (no checkpoints/last.ckpt)")
     if read_json(folder / "results.json").get("status") == "finished":
-        anew = f"search its database={folder / 'index'} again" if _task(folder) == "localize" else None
-        anew = anew or f"start a new one from checkpoint={folder}"
-        raise InputError(f"resume={folder}: that run has finished; {anew}")
+        left = f"database={folder / 'index'}" if _task(folder) == "localize" else f"checkpoint={folder}"
+        raise InputError(f"resume={folder}: that run has finished; start a new one from {left}")
 
 
 def _task(folder: Path) -> str | None:
