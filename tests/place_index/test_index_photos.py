@@ -192,6 +192,31 @@ def test_saving_block_by_block_and_going_on(net, photos, tmp_path, monkeypatch):
     assert [len(segment) for segment in found.contents.segments] == [3, 3, 2]
 
 
+def test_two_who_add_the_same_folder_block_by_block(net, photos, tmp_path, monkeypatch):
+    """What the other one saved between two blocks is not there twice in the end."""
+    monkeypatch.setattr(adding, "PHOTOS", 3)
+    names = sorted(photos.iterdir())
+    geoloc.Index.build(net, photos_with_positions([names[7]]), tmp_path / "index")
+    index = geoloc.Index.load(tmp_path / "index", net)
+    real, saves = geoloc.Index.save, []
+
+    def save(self):
+        if not saves:
+            saves.append(1)
+            other = geoloc.Index.load(tmp_path / "index", net)
+            other.add(names[3:5], net)
+            real(other)
+        real(self)
+
+    monkeypatch.setattr(geoloc.Index, "save", save)
+    with pytest.raises(InputError, match=r"another process has added 2 of the same photos meanwhile"):
+        index.add(photos, net, same="skip", save=True)
+    monkeypatch.undo()
+    index = geoloc.Index.load(tmp_path / "index", net)
+    assert index.add(photos, net, same="skip") == 2
+    assert sorted(index.ids) == [path.name for path in names]
+
+
 def test_replacing_block_by_block_never_loses_a_photo(net, photos, tmp_path, monkeypatch):
     geoloc.Index.build(net, photos, tmp_path / "index")
     monkeypatch.setattr(adding, "PHOTOS", 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -299,6 +300,17 @@ def test_an_index_that_was_replaced_meanwhile_is_not_mixed(tmp_path):
     with pytest.raises(InputError, match="has been replaced by another index meanwhile; save this one elsewhere"):
         index.save()
     assert numbers_of(geoloc.Index.load(tmp_path)) == [0, 1, 2]
+
+
+def test_an_index_that_was_built_anew_meanwhile_is_not_lost(tmp_path):
+    """Deleted and saved again, so that it was saved as often as the one that was loaded."""
+    index_of(range(5)).save(tmp_path / "index")
+    index = geoloc.Index.load(tmp_path / "index")
+    shutil.rmtree(tmp_path / "index")
+    index_of(range(10, 13)).save(tmp_path / "index")
+    add(index, [99])
+    index.save()
+    assert numbers_of(geoloc.Index.load(tmp_path / "index")) == [10, 11, 12, 99]
 
 
 def test_a_writer_waits_for_another_and_then_says_so(tmp_path, monkeypatch):

@@ -33,10 +33,10 @@ class Index(Searchable):
     Args:
         contents: What it holds.
         folder: Where it is saved; None: nowhere yet.
-        revision: Of what is saved there.
+        revision: Name of what is saved there.
     """
 
-    def __init__(self, contents: Contents, folder: Path | None = None, revision: int = 0) -> None:
+    def __init__(self, contents: Contents, folder: Path | None = None, revision: str = "") -> None:
         super().__init__(contents)
         self.folder = folder
         self.revision = revision
@@ -129,7 +129,10 @@ class Index(Searchable):
         contents = self.contents
         for segment in segments_of(net, records, contents.dtype, describer, device, batch_size, workers):
             check_precision(contents.segments, segment.facts, contents.where)
-            contents = contents.without(again.intersection(segment.records.ids.tolist())).plus(segment)
+            ids = set(segment.records.ids.tolist())
+            if save:  # what others have saved meanwhile is among the contents
+                _refuse_twice(contents.where, contents.ids.intersection(ids) - again)
+            contents = contents.without(again.intersection(ids)).plus(segment)
             if save:
                 self.contents = contents
                 self.save()
@@ -191,12 +194,11 @@ class Index(Searchable):
             there = (target / storage.MANIFEST).exists()
             if there and not own and not overwrite:
                 raise InputError(f"{target}: holds another index; overwrite=True replaces it, or name another folder")
-            revision = int(storage.manifest_of(target)["revision"]) if there else 0
+            revision = str(storage.manifest_of(target)["revision"]) if there else ""
             changed = there and own and revision != self.revision
             contents = shape(self._rebased(target) if changed else self.contents)
             if not (there and own and storage.is_saved(contents)):
-                revision += 1
-                contents = storage.write(target, contents, revision)
+                contents, revision = storage.write(target, contents)
         self.contents = self._loaded = contents
         self.folder, self.revision = target, revision
 
@@ -206,11 +208,7 @@ class Index(Searchable):
         if any(getattr(theirs, key) != getattr(self.contents, key) for key in same):
             raise InputError(f"{folder}: has been replaced by another index meanwhile; save this one elsewhere")
         contents, twice = rebased(theirs, self.contents, self._loaded)
-        if twice:
-            raise InputError(
-                f"{folder}: another process has added {len(twice)} of the same photos meanwhile"
-                f" ({examples(sorted(twice))}); load the index again and add with same='skip'"
-            )
+        _refuse_twice(folder, twice)
         return contents
 
     @classmethod
@@ -229,3 +227,12 @@ class Index(Searchable):
         if net is not None:
             check_network(contents, net)
         return cls(contents, path, revision)
+
+
+def _refuse_twice(where: Path, ids: set[str]) -> None:
+    """Refuse photos that two processes have added."""
+    if ids:
+        raise InputError(
+            f"{where}: another process has added {len(ids)} of the same photos meanwhile ({examples(sorted(ids))});"
+            " load the index again and add with same='skip'"
+        )

@@ -77,7 +77,7 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     return content
 
 
-def read(folder: Path) -> tuple[Contents, int]:
+def read(folder: Path) -> tuple[Contents, str]:
     """An index as it is now, and its revision.
 
     Raises:
@@ -143,14 +143,15 @@ def is_saved(contents: Contents) -> bool:
     return all(len(each) and each.name and (each.kept is None or each.kept_name) for each in contents.segments)
 
 
-def write(folder: Path, contents: Contents, revision: int) -> Contents:
+def write(folder: Path, contents: Contents) -> tuple[Contents, str]:
     """Make the index in a folder these contents. What is on the disk already is not written again.
 
     To be called under `locked`. Whatever is raised, the index is then as it was.
 
     Returns:
-        The same contents, all of them on the disk and mapped.
+        The same contents, all of them on the disk and mapped; and the revision, a name that no other save has.
     """
+    revision = uuid.uuid4().hex
     try:
         segments = [_on_disk(folder, segment, contents.dtype) for segment in contents.segments if len(segment)]
         content = {
@@ -172,7 +173,7 @@ def write(folder: Path, contents: Contents, revision: int) -> Contents:
         raise
     _sync_folder(folder)
     tidy(folder, content)
-    return replace(contents, segments=tuple(segments), where=folder)
+    return replace(contents, segments=tuple(segments), where=folder), revision
 
 
 def _on_disk(folder: Path, segment: Segment, dtype: str) -> Segment:
