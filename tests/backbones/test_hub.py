@@ -88,7 +88,11 @@ def test_arguments_reach_the_entry(clone):
 @pytest.mark.parametrize(
     ("entry", "more", "line"),
     [
-        ("smal", {}, "there is no such entry; there are small, pair, named, own, broken, no_network, needs_more, refu"),
+        (
+            "smallest",
+            {},
+            "there is no such entry; there are small, pair, named, own, broken, no_network, needs_more, refu",
+        ),
         ("no_network", {}, "gives an object of dict, and no network"),
         ("needs_more", {}, "needs the Python package surely_not_installed; pip install surely_not_installed"),
         ("refuses", {"arguments": {"width": 9}}, "refuses of {clone}: width must be 8, not 9"),
