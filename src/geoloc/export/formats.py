@@ -88,13 +88,15 @@ class Exporter:
 
     def _onnx(self, path: Path) -> Written:
         graph = self._graph
-        beside = write_onnx(graph, path, self._facts(graph))
-        if graph.step is not None:
-            try:
+        try:
+            beside = write_onnx(graph, path, self._facts(graph))
+            if graph.step is not None:
                 check_sizes(run_onnx(path, self.threads), self.net, sizes_tried(self.net, graph.step))
-            except Exception as error:  # whatever the runtime raises at another size
-                graph = fixed_graph(self.net, f"ONNX Runtime disagrees at other sizes ({reason(error)})")
-                beside = write_onnx(graph, path, self._facts(graph))
+        except Exception as error:  # whatever the exporter raises, or the runtime at another size
+            if graph.step is None:
+                raise
+            graph = fixed_graph(self.net, f"as ONNX it takes this size alone ({reason(error)})")
+            beside = write_onnx(graph, path, self._facts(graph))
         note = (
             f"the weights are in {path.name}.data, which goes with it (one file holds 2 GB)" if beside else graph.note
         )
