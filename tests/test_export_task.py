@@ -16,7 +16,7 @@ from networks import images, spec_of
 from released import write_repository
 
 import geoloc as package
-from geoloc.checks_of_export import of_export
+from geoloc.checks.of_export import of_export
 from geoloc.errors import CheckFailedError, InputError
 from geoloc.export.formats import Exporter
 from geoloc.export.parity import parity
@@ -231,7 +231,7 @@ def test_a_network_has_to_be_named(tmp_path):
 
 
 def test_packages_that_are_missing_are_named_with_what_brings_them(monkeypatch):
-    monkeypatch.setattr("geoloc.checks_of_export.find_spec", lambda name: None if name == "onnxscript" else object())
+    monkeypatch.setattr("geoloc.checks.of_export.find_spec", lambda name: None if name == "onnxscript" else object())
     content = {
         "task": "export",
         "checkpoint": "x",

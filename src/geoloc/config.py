@@ -20,13 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from geoloc.checks import of_combinations
+from geoloc.checks.combinations import of_combinations
+from geoloc.checks.typed import of_hub, of_hub_size, of_repeats
 from geoloc.errors import InputError
 from geoloc.messages import did_you_mean
 from geoloc.resume import flat
 from geoloc.settings import Settings
 from geoloc.sweeps import of_sweep
-from geoloc.typed import of_hub, of_hub_size, of_repeats
 
 # Arguments that are given when the object is made, after the config has been read.
 GIVEN = {

@@ -11,7 +11,7 @@ from command_line import only_run, results_of, start
 from in_process import job_of, work
 from networks import small
 
-from geoloc import checks_of_photos
+from geoloc.checks import of_photos
 from geoloc.demo.server import bind
 from geoloc.errors import InputError
 from geoloc.net import DescriptorNet
@@ -30,7 +30,7 @@ def database(mini_city):
 
 
 def test_what_is_typed_wrongly(tmp_path, database):
-    assert refused(tmp_path) == (f"database: must be given: {checks_of_photos.SUCH['database']}",)
+    assert refused(tmp_path) == (f"database: must be given: {of_photos.SUCH['database']}",)
     assert refused(tmp_path, "database=nowhere") == ("database=nowhere: no such file or folder",)
     given = f"database={database}"
     assert refused(tmp_path, given, "queries=nowhere") == ("queries=nowhere: no such file or folder",)
@@ -42,8 +42,8 @@ def test_what_is_typed_wrongly(tmp_path, database):
 
 
 def test_a_missing_package_is_said_before_anything_else(tmp_path, database, monkeypatch):
-    usual = checks_of_photos.find_spec
-    monkeypatch.setattr(checks_of_photos, "find_spec", lambda name: None if name == "uvicorn" else usual(name))
+    usual = of_photos.find_spec
+    monkeypatch.setattr(of_photos, "find_spec", lambda name: None if name == "uvicorn" else usual(name))
     (line,) = refused(tmp_path, f"database={database}")
     assert line == "task=demo: needs uvicorn, not installed here: pip install 'geoloc[demo]'"
 

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from geoloc.checks_of_data import of_data, of_val
-from geoloc.checks_of_export import of_export
-from geoloc.checks_of_photos import of_photos
+from geoloc.checks.of_data import of_data, of_val
+from geoloc.checks.of_export import of_export
+from geoloc.checks.of_photos import of_photos
 from geoloc.errors import InputError
 
 TASKS = ("train", "test", "describe", "search", "report", "check", "compare", "localize", "demo", "export")
