@@ -31,7 +31,7 @@ def charts_of(folder: Path, domains: Domains) -> ConfidenceCharts | None:
 
 HEAD = (
     ("located", "percent of all queries whose voted position lies within the radius"),
-    ("median error", "of the voted positions"),
+    ("median", "error of the voted positions"),
     ("confidence", "mean of all queries, in percent"),
     ("nearer", "percent of all queries whose position is off by less than the expected error; 50 would be right"),
     ("ECE", "expected calibration error"),
