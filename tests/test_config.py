@@ -27,6 +27,7 @@ NEEDED = {
     ("task", "demo"): ["database=."],
     ("task", "export"): ["checkpoint=."],
     ("experiment", "pitts30k_crn"): ["task=test"],
+    ("task", "export"): [f"checkpoint={Path(__file__).parent}"],
 }
 OPTUNA = ("optuna", "night_augmentation")  # these need the extra `sweep`
 # Another loss than that of the yaml.

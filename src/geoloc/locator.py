@@ -179,15 +179,13 @@ class Locator:
         return apply_all(self.steps, found, self._evidence(single, photos)) if self.steps else found
 
     def _evidence(self, vectors: np.ndarray | None, photos: Sequence[Photo]) -> Evidence:
-        # A photo may have no path; whatever it is, it can be read.
-        of: Any = photos.__getitem__
         return Evidence(
             xy=self.index.xy,
             panos=np.full(len(self.index), ""),
             database=self.index.database,  # type: ignore[arg-type]
             queries=vectors,
             database_photo=lambda row: Path(self.index.paths[row]),
-            query_photo=of,
+            query_photo=lambda row: photos[row],
             read=lambda photo: whole(photo).movedim(0, -1).numpy(),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-WITHOUT_VALUE = ("check", "compare", "describe", "export", "report")  # tasks that return nothing
+WITHOUT_VALUE = ("check", "compare", "demo", "describe", "export", "localize", "report")  # tasks that return nothing
 
 
 def of_sweep(content: dict[str, Any], direction: str | None) -> list[str]:

@@ -96,7 +96,7 @@ def test_it_says_how_sure_it_is(city, locator, threshold, verdict, said, words):
     assert answer["expected_error"] == pytest.approx(11)
     assert all(word in answer["why"] for word in words)
     assert "within 25 m, on the labelled photos of val_city" in answer["limit"]
-    assert ("From 20 % on, 90 %" in answer["limit"]) == (threshold == 0.2)
+    assert ("From 20 % on, at least 90 %" in answer["limit"]) == (threshold == 0.2)
     assert dict(answer["facts"])["half of such answers within"] == "11 m"
 
 

@@ -77,7 +77,7 @@ def _verdict(locator: Locator, answers: Answers) -> dict[str, str]:
     if threshold is None:
         limit, reason = f"Right: {where}.", f"no confidence is high enough for {precision} precision"
     else:
-        limit = f"From {100 * threshold:.0f} % on, {precision} of the answers are right: {where}."
+        limit = f"From {100 * threshold:.0f} % on, at least {precision} of the answers are right: {where}."
         reason = f"it is below the threshold for {precision} precision"
     if answers.known[0]:
         why = f"This is above the threshold for {precision} precision."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def do(job: Job) -> None:
     with bind(how["host"], how["port"]) as taken:
         locator = open_locator(job)
         _one_by_one(locator)
-        said = about(locator, _name(Path(job.cfg["database"])), tried is None)
+        said = about(locator, _name({str(Path(path).parent) for path in locator.index.paths}), tried is None)
         app = make_app(locator, said, _examples(locator, tried), most=int(1e6 * how["max_mb"]), host=how["host"])
         log.info("%s %s", said.loaded, said.calibrated)
         serve(app, taken)
@@ -61,13 +63,13 @@ def _examples(locator: Locator, tried: list[Path] | None) -> list[Example]:
     return [Example(Path(locator.index.paths[row]), row) for row in rows] if number > 1 else []
 
 
-def _name(database: Path) -> str:
-    """What a database is called: by the first folder above it, or itself, that is not called like any other's.
+def _name(folders: Iterable[str]) -> str:
+    """What the photos of these folders are called together: as the first folder above them all with a name of its own.
 
     Example:
-        >>> _name(Path("/data/my_city/images/test/database")), _name(Path("/data/photos.csv"))
-        ('my_city', 'photos')
+        >>> _name(["/data/my_city/images/test/database/north", "/data/my_city/images/test/database/south"])
+        'my_city'
     """
-    usual = {"index", "database", "images", *SPLITS}
-    own = database.resolve().with_suffix("") if database.suffix == ".csv" else database.resolve()
-    return next((path.name for path in (own, *own.parents) if path.name and path.name not in usual), str(database))
+    common = Path(os.path.commonpath(folders))
+    usual = {"", "database", "images", *SPLITS}
+    return next((path.name for path in (common, *common.parents) if path.name not in usual), "this machine")

@@ -141,7 +141,7 @@ class Chart extends MapView {
 
   // The best on top, what is pointed at above all.
   paintFound(pen, colours) {
-    const ranks = this.answer.found.map((_, rank) => rank).reverse();
+    const ranks = this.answer.found.map((_, rank) => rank).reverse().filter((rank) => rank !== this.lit);
     if (this.lit !== null) ranks.push(this.lit);
     pen.font = "600 11px system-ui, sans-serif";
     pen.textAlign = "center";
@@ -149,8 +149,8 @@ class Chart extends MapView {
       const each = this.answer.found[rank];
       const place = this.at(each.place);
       if (!place) continue;
-      const [x, y] = this.pixel(place);
       const lit = rank === this.lit;
+      const [x, y] = lit ? this.inside(pen, colours, each) : this.pixel(place);
       const numbered = lit || rank < NUMBERED;
       pen.globalAlpha = 1;
       disc(pen, x, y, lit ? 12 : numbered ? 8.5 : 4.5);
@@ -163,6 +163,21 @@ class Chart extends MapView {
       pen.fillStyle = each.near ? colours.back : colours.ink;
       pen.fillText(rank + 1, x, y + 4);
     }
+  }
+
+  // Where what is pointed at is drawn: outside of the view on its edge, with how far it is.
+  inside(pen, colours, { place, metres: far }) {
+    const middle = [this.width / 2, this.height / 2];
+    const away = this.pixel(place).map((pixel, axis) => pixel - middle[axis]);
+    const fits = Math.min(1, (middle[0] - 20) / Math.abs(away[0]), (middle[1] - 40) / Math.abs(away[1]));
+    const at = middle.map((pixel, axis) => pixel + fits * away[axis]);
+    if (fits < 1) {
+      pen.fillStyle = colours.ink;
+      pen.textAlign = away[0] > 0 ? "right" : "left";
+      pen.fillText(`${metres(far)} away`, at[0] + (away[0] > 0 ? 12 : -12), at[1] - 18);
+      pen.textAlign = "center";
+    }
+    return at;
   }
 
   paintHere(pen, colours) {
