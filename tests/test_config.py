@@ -25,7 +25,6 @@ NEEDED = {
     ("hub", "custom"): ["hub.repository=owner/name", "hub.entry=net", "hub.dim=512"],
     ("task", "localize"): ["database=.", "queries=."],
     ("task", "demo"): ["database=."],
-    ("task", "export"): ["checkpoint=."],
     ("experiment", "pitts30k_crn"): ["task=test"],
     ("task", "export"): [f"checkpoint={Path(__file__).parent}"],
 }
