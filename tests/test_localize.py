@@ -303,3 +303,35 @@ def test_a_broken_database_photo_is_named(localize, photos, tmp_path):
     broken.write_bytes(b"nothing")
     with pytest.raises(InputError, match=f"{broken.name}: cannot be read"):
         localize(database=database)
+
+
+def test_photos_of_a_drive_help_each_other(network, photos, tmp_path):
+    """One of them shows another place than where it was taken; in the sequence it is found where its neighbours say."""
+    drive = tmp_path / "drive"
+    for place in range(PLACES):
+        shown = 7 if place == 3 else place
+        write_image(drive / f"frame_{place}.jpg", seed=round(east_of(shown) / 100), noise=100 + place)
+    eastings = {}
+    for chain in ("none", "sequence"):
+        run = tmp_path / chain
+        named = [f"checkpoint={network}", f"queries={drive}", f"database={photos / 'database'}"]
+        work(
+            run,
+            "task=localize",
+            *QUIET,
+            *named,
+            f"postprocess=[{chain}]",
+            *["postprocess.sequence.fastest=120"] * (chain == "sequence"),
+        )
+        eastings[chain] = [float(row["east"]) for row in rows_of(run / "answers.csv")]
+    assert abs(eastings["none"][3] - east_of(7)) <= 4
+    assert abs(eastings["sequence"][3] - east_of(3)) <= 4
+    with pytest.raises(InputError, match="8 of 8 queries have no time"):
+        work(
+            tmp_path / "time",
+            "task=localize",
+            *QUIET,
+            *named,
+            "postprocess=[sequence]",
+            "postprocess.sequence.order=time",
+        )

@@ -10,7 +10,7 @@ import utm
 from mini import name_of, write_image
 from phone import gps, write_photo
 
-from geoloc.data.positions_said import metres_apart, positions_said
+from geoloc.data.positions_said import metres_apart, positions_said, times_said
 
 
 def test_names_come_before_exif_and_many_photos_say_nothing(tmp_path):
@@ -75,3 +75,11 @@ def test_positions_of_other_frames_are_not_compared(zone, other, known):
 def test_a_photo_without_a_file_says_nothing():
     xy, _ = positions_said([Path("nowhere.jpg")])
     assert np.isnan(xy).all()
+
+
+def test_times_come_from_names_and_from_exif(tmp_path):
+    named = write_image(tmp_path / name_of(540_000.0, time="20240601_120305"), seed=1)
+    phone = write_photo(tmp_path / "phone.jpg", time="2024:06:01 14:00:01", offset="+02:00")
+    plain = write_image(tmp_path / "plain.jpg", seed=2)
+    found = times_said([named, str(phone), plain, np.zeros((4, 4, 3), np.uint8)])
+    assert found.tolist() == ["2024-06-01T12:03:05", "2024-06-01T14:00:01+02:00", "", ""]
