@@ -23,7 +23,10 @@ NEEDED = {
     ("aggregator", "cls"): ["backbone=vit", "image_size=[224,224]"],
     ("aggregator", "crn"): ["task=test"],
     ("hub", "custom"): ["hub.repository=owner/name", "hub.entry=net", "hub.dim=512"],
+    ("task", "localize"): ["database=.", "queries=."],
+    ("task", "demo"): ["database=."],
     ("experiment", "pitts30k_crn"): ["task=test"],
+    ("task", "export"): [f"checkpoint={Path(__file__).parent}"],
 }
 OPTUNA = ("optuna", "night_augmentation")  # these need the extra `sweep`
 # Another loss than that of the yaml.

@@ -85,7 +85,7 @@ def test_photos_stand_upright(net, tmp_path):
         (np.zeros((8, 8, 3), np.float32), r"an \(H, W, 3\) uint8 RGB array .*, not ndarray \(8, 8, 3\) float32"),
         (np.zeros((3, 8, 8), np.uint8), r"not ndarray \(3, 8, 8\) uint8"),
         (np.zeros((8, 8, 4), np.uint8), r"not ndarray \(8, 8, 4\) uint8"),
-        (np.zeros((8, 8), np.uint8), r"not ndarray \(8,\) uint8"),
+        (np.zeros((8, 8), np.uint8), r"not ndarray \(8, 8\) uint8"),
         (
             [torch.zeros(3, 8, 8)],
             r"not Tensor \(3, 8, 8\) torch.float32; tensors come as one batch, \(B, 3, H, W\) uint8",

@@ -108,7 +108,7 @@ reveal_type(geoloc.Index.load("index", net).frame.zone)
     (tmp_path / "wrong.py").write_text("""
 import geoloc
 
-geoloc.Indx
+geoloc.Photos
 geoloc.load(7)
 geoloc.Index.build(geoloc.load("run"), "photos", dtype="int8")
 """)
@@ -131,6 +131,6 @@ geoloc.Index.build(geoloc.load("run"), "photos", dtype="int8")
     errors = [line for line in lines if ": error: " in line]
     assert [line.split(":")[0] for line in errors] == ["wrong.py"] * 3
     for line, wanted in zip(
-        errors, ('no attribute "Indx"', 'Argument 1 to "load"', 'Argument "dtype" to "build"'), strict=True
+        errors, ('no attribute "Photos"', 'Argument 1 to "load"', 'Argument "dtype" to "build"'), strict=True
     ):
         assert wanted in line

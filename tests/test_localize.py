@@ -11,15 +11,19 @@ import numpy as np
 import pytest
 import torch
 from command_line import results_of
-from in_process import work
+from in_process import job_of, work
 from mini import name_of, write_image, write_side
 from networks import spec_of
 from phone import gps, write_photo
 from PIL import Image
 
+from geoloc.data.georeferenced import photos_with_positions
 from geoloc.earth import to_latlon
 from geoloc.errors import InputError
 from geoloc.net import DescriptorNet
+from geoloc.place_index import adding
+from geoloc.place_index.index import Index
+from geoloc.tasks import localize as localize_task
 
 PLACES = 8
 FIRST = 540_000.0
@@ -225,7 +229,7 @@ def test_all_that_is_missing_is_told_at_once(localize, photos, tmp_path):
 
 
 def test_a_data_set_is_told_which_of_its_folders_is_a_database(localize, photos, tmp_path):
-    shutil.copytree(photos / "database", tmp_path / "city" / "images" / "test" / "database")
+    shutil.copytree(photos, tmp_path / "city" / "images" / "test")
     with pytest.raises(InputError, match="city/images/test/database"):
         localize(database=tmp_path / "city")
 
@@ -248,7 +252,7 @@ def test_both_are_needed_and_only_here(photos, tmp_path):
     with pytest.raises(InputError, match="queries: must be given") as error:
         work(tmp_path / "a", "task=localize", "checkpoint=x")
     assert any("database: must be given" in line for line in error.value.problems)
-    with pytest.raises(InputError, match="queries: has an effect on task=localize alone"):
+    with pytest.raises(InputError, match="queries: has an effect on task=localize, task=demo alone"):
         work(tmp_path / "b", "task=test", f"queries={photos / 'queries'}")
 
 
@@ -275,3 +279,59 @@ def test_steps_engines_and_scales_work_as_in_a_test(localize):
     assert list(results_of(run)["protocol"]["postprocess"]) == ["alpha_qe", "geo_dbscan"]
     with pytest.raises(InputError, match="multiscale"):  # the database was seen at several scales
         localize(database=run / "index")
+
+
+def test_a_resumed_run_describes_only_what_is_left(network, photos, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    run.mkdir()
+    net = DescriptorNet.load(network)
+    part = photos_with_positions(photos / "database").select(np.arange(10))
+    Index.build(net, part, run / "index", workers=0)
+    asked = []
+    original = adding.described
+    monkeypatch.setattr(adding, "described", lambda net, paths, *how: asked.extend(paths) or original(net, paths, *how))
+    named = [f"checkpoint={network}", f"queries={photos / 'queries'}", f"database={photos / 'database'}"]
+    localize_task.do(job_of(run, "task=localize", *QUIET, *named))
+    assert sorted(asked) == sorted((photos / "database").iterdir())[10:]
+    assert len(rows_of(run / "answers.csv")) == PLACES
+
+
+def test_a_broken_database_photo_is_named(localize, photos, tmp_path):
+    database = tmp_path / "database"
+    shutil.copytree(photos / "database", database)
+    broken = sorted(database.iterdir())[3]
+    broken.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=f"{broken.name}: cannot be read"):
+        localize(database=database)
+
+
+def test_photos_of_a_drive_help_each_other(network, photos, tmp_path):
+    """One of them shows another place than where it was taken; in the sequence it is found where its neighbours say."""
+    drive = tmp_path / "drive"
+    for place in range(PLACES):
+        shown = 7 if place == 3 else place
+        write_image(drive / f"frame_{place}.jpg", seed=round(east_of(shown) / 100), noise=100 + place)
+    eastings = {}
+    for chain in ("none", "sequence"):
+        run = tmp_path / chain
+        named = [f"checkpoint={network}", f"queries={drive}", f"database={photos / 'database'}"]
+        work(
+            run,
+            "task=localize",
+            *QUIET,
+            *named,
+            f"postprocess=[{chain}]",
+            *["postprocess.sequence.fastest=120"] * (chain == "sequence"),
+        )
+        eastings[chain] = [float(row["east"]) for row in rows_of(run / "answers.csv")]
+    assert abs(eastings["none"][3] - east_of(7)) <= 4
+    assert abs(eastings["sequence"][3] - east_of(3)) <= 4
+    with pytest.raises(InputError, match="8 of 8 queries have no time"):
+        work(
+            tmp_path / "time",
+            "task=localize",
+            *QUIET,
+            *named,
+            "postprocess=[sequence]",
+            "postprocess.sequence.order=time",
+        )

@@ -14,8 +14,8 @@ def of_export(content: dict[str, Any]) -> list[str]:
     if content["task"] != "export":
         return []
     found = []
-    if not content["checkpoint"]:
-        found.append("checkpoint: must be given: checkpoint=PATH of the network that task=export writes")
+    if not content["checkpoint"] and "source" not in content["hub"]:
+        found.append("checkpoint: must be given: checkpoint=PATH of the network that task=export writes, or hub=NAME")
     if content["multiscale"].get("_target_"):
         found.append("multiscale: is not exported; a graph describes images at one scale, that of image_size")
     asked = content["export"]["formats"]

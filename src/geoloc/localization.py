@@ -85,10 +85,10 @@ def locate(
     told = signals(votes, positions, distances, radius)
     facts = {
         "queries": len(errors),
-        "radius_m": radius,
+        "radius_m": float(radius),
         "voters": ids.shape[1],
         "within": 100 * float((errors <= radius).mean()),
-        "median_error_m": float(np.median(errors)),
+        "median_error_m": round(float(np.median(errors)), 2),
     }
     confidence = expected = None
     if calibration is not None:

@@ -13,6 +13,7 @@ import torch
 
 from geoloc.answers import Answers
 from geoloc.data.pixels import Photo, photos_of, whole
+from geoloc.data.positions_said import times_said
 from geoloc.errors import InputError
 from geoloc.extraction.describer import Describer
 from geoloc.extraction.precision import Precision
@@ -139,7 +140,7 @@ class Locator:
             names: What they are called.
             without: One row of the index a photo that is not to be among its candidates, as that of the photo itself.
         """
-        found = self._found(vectors, photos, without)
+        found = self._found(vectors, photos, names, without)
         xy, ids, distances = self.index.xy, found.ids[:, : self.voters], found.distances[:, : self.voters]
         votes = vote(xy[ids], distances, self.radius)
         nothing = np.full(len(photos), np.nan)
@@ -164,7 +165,9 @@ class Locator:
             threshold=self.threshold,
         )
 
-    def _found(self, vectors: np.ndarray, photos: Sequence[Photo], without: Sequence[int] | None) -> Predictions:
+    def _found(
+        self, vectors: np.ndarray, photos: Sequence[Photo], names: Sequence[str], without: Sequence[int] | None
+    ) -> Predictions:
         """The candidates of each photo in their final order."""
         view, own = self.how.view, np.arange(len(photos))
         single = one_each(view, vectors, own)
@@ -176,9 +179,10 @@ class Locator:
             found = Predictions(*merged, found.database_size)
         if without is not None:
             found = dropped(found, np.asarray(without))
-        return apply_all(self.steps, found, self._evidence(single, photos)) if self.steps else found
+        return apply_all(self.steps, found, self._evidence(single, photos, names)) if self.steps else found
 
-    def _evidence(self, vectors: np.ndarray | None, photos: Sequence[Photo]) -> Evidence:
+    def _evidence(self, vectors: np.ndarray | None, photos: Sequence[Photo], names: Sequence[str]) -> Evidence:
+        ordered = any("order" in step.needs for step in self.steps)
         return Evidence(
             xy=self.index.xy,
             panos=np.full(len(self.index), ""),
@@ -187,6 +191,8 @@ class Locator:
             database_photo=lambda row: Path(self.index.paths[row]),
             query_photo=lambda row: photos[row],
             read=lambda photo: whole(photo).movedim(0, -1).numpy(),
+            query_names=np.array(names),
+            query_times=times_said(photos) if ordered else None,
         )
 
 

@@ -142,6 +142,10 @@ def find(
     seconds = {"search": time.perf_counter() - start}
     if not steps:
         return Found(found, found, quality, seconds)
+    if len(own) < len(domain.queries) and any("order" in step.needs for step in steps):
+        raise InputError(
+            "postprocess: a sequence is searched in one piece; use trainer.devices=1, or task=search run=PATH"
+        )
     post = post_process(domain, found, evidence(domain, own, descriptors.database, vectors), steps, shown)
     return Found(found, post.final, quality, seconds | post.seconds)
 

@@ -174,6 +174,7 @@ def test_a_repository_and_its_weights_are_downloaded_once(server, cache, monkeyp
         "size_of",
         lambda where: hub_files.size(where.replace("https://github.com/me/tiny", f"{address}/code.zip")),
     )
+    (cache / "they_others_main").mkdir(parents=True)
     asked = {
         "files": [f"{address}/small.pth"],
         "also": ["they/others"],
@@ -224,6 +225,30 @@ def test_without_a_network_it_says_what_to_do(clone, cache, monkeypatch, server)
     gone = f"{server[1]}/gone.pth"
     with pytest.raises(InputError, match=r"gone.pth is not on this machine and cannot be downloaded \(HTTP 404\); put"):
         net_of("small", source=str(clone), files=[gone])
+
+
+def test_code_that_is_loaded_besides_must_be_there(clone, cache, monkeypatch):
+    def nobody(request, timeout):
+        raise URLError("no route")
+
+    monkeypatch.setattr(hub_files, "urlopen", nobody)
+    with pytest.raises(InputError) as caught:
+        net_of("own", source=str(clone), also=["they/others"])
+    assert str(caught.value) == (
+        "hub: https://github.com/they/others is not on this machine and cannot be downloaded (no route); put a clone of"
+        f" it at {cache}/they_others_main"
+    )
+    spec = {
+        "backbone": node("own", source=str(clone), also=["they/others"]),
+        "aggregator": SPOC,
+        "image_size": [64, 64],
+    }
+    hub_code.trust(clone)
+    with pytest.raises(InputError, match=f"runs code of they/others, too, .* put a clone at {cache}/they_others_main"):
+        DescriptorNet.from_spec(spec, load=False)
+    (cache / "they_others_main").mkdir(parents=True)
+    assert DescriptorNet.from_spec(spec, load=False).out_dim == 8
+    assert net_of("own", source=str(clone), also=["they/others"]).out_dim == 8
 
 
 def test_the_cache_of_hugging_face_counts(cache, tmp_path, monkeypatch):

@@ -167,8 +167,7 @@ def test_a_network_that_has_diverged_spoils_nothing(photos):
 
 def test_saving_block_by_block_and_going_on(net, photos, tmp_path, monkeypatch):
     """What a killed build has saved is not described again."""
-    monkeypatch.setattr(adding, "LEAST", 3)
-    monkeypatch.setattr(adding, "BLOCK", 0)
+    monkeypatch.setattr(adding, "PHOTOS", 3)
     real = adding.described
 
     def stopped(*how):
@@ -195,8 +194,7 @@ def test_saving_block_by_block_and_going_on(net, photos, tmp_path, monkeypatch):
 
 def test_replacing_block_by_block_never_loses_a_photo(net, photos, tmp_path, monkeypatch):
     geoloc.Index.build(net, photos, tmp_path / "index")
-    monkeypatch.setattr(adding, "LEAST", 3)
-    monkeypatch.setattr(adding, "BLOCK", 0)
+    monkeypatch.setattr(adding, "PHOTOS", 3)
     index = geoloc.Index.load(tmp_path / "index", net)
     sizes = []
     real = geoloc.Index.save

@@ -76,6 +76,8 @@ def test_float16_is_searched_as_it_was_rounded(tmp_path):
     [
         (np.zeros((1, DIM + 1), np.float32), 5, "is of dimension 24, and the queries of 25"),
         (np.zeros((1, DIM), np.float32), 0, "k=0: must be at least 1"),
+        (np.zeros(DIM), 5, r"descriptors are \(Q, D\) floats, and photos hold uint8; not \(24,\) floats"),
+        (torch.zeros(2, 3, 4), 5, r"not \(2, 3, 4\) floats"),
         ("photo.jpg", 5, "photos need a network"),
         (np.zeros((8, 8, 3), np.uint8), 5, "photos need a network"),
     ],

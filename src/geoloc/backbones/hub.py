@@ -78,7 +78,7 @@ class Hub(Backbone):
             origin.announce(files, also, licence or {})
             folder = origin.fetch()
         else:
-            folder = origin.at_hand()
+            folder = origin.at_hand(also)
         body = origin.call(folder, entry, dict(arguments or {}), weights=load)
         if not isinstance(body, nn.Module):
             raise InputError(f"{self.called}: gives an object of {type(body).__name__}, and no network")
@@ -92,7 +92,7 @@ class Hub(Backbone):
 
     def forward(self, images: torch.Tensor) -> Features:
         """(B, 3, H, W) normalised images -> map (B, D, 1, 1)."""
-        return Features(self._descriptors(self.body(images), len(images))[:, :, None, None])
+        return Features(self._descriptors(self.body(images), images.shape[0])[:, :, None, None])
 
     def _descriptors(self, found: Any, count: int) -> torch.Tensor:
         """(count, D) descriptors from what the network gives.

@@ -70,7 +70,7 @@ class Repository:
     @property
     def cache(self) -> Path:
         """Where torch.hub keeps this version."""
-        return Path(torch.hub.get_dir()) / "_".join([*self.name.split("/"), self.ref.replace("/", "_")])
+        return Path(torch.hub.get_dir()) / f"{_folder(self.name)}_{_folder(self.ref)}"
 
     def announce(self, files: Sequence[str], also: Sequence[str], licence: Mapping[str, str]) -> None:
         """Say what is going to run and be downloaded, and under which terms.
@@ -95,6 +95,8 @@ class Repository:
             else:
                 self._say_download(address, f"to {torch.hub.get_dir()}")
         for other in also:
+            if not _kept(other):
+                self._say_download(f"https://github.com/{other}", f"to {torch.hub.get_dir()}")
             _trust_in_torch(other)
 
     def _say_download(self, address: str, where: str) -> None:
@@ -108,12 +110,14 @@ class Repository:
         """What to do where something cannot be downloaded."""
         reason = f"HTTP {error.code}" if isinstance(error, HTTPError) else str(getattr(error, "reason", error))
         name = address.rpartition("/")[2]
-        if address.startswith("https://github.com/") and address.count("/") == 4:
+        if address == f"https://github.com/{self.name}":
             remedy = f"give hub.source=PATH of a clone of {self.name}, or put it at {self.cache}"
+        elif address.startswith("https://github.com/") and address.count("/") == 4:
+            remedy = f"put a clone of it at {torch.hub.get_dir()}/{_folder(address.removeprefix('https://github.com/'))}_main"
+        elif "huggingface.co" in address:
+            remedy = "run once with a network, or copy Hugging Face's cache (HF_HOME)"
         else:
             remedy = f"put the file into {torch.hub.get_dir()}/checkpoints as {name}"
-            if "huggingface.co" in address:
-                remedy = "run once with a network, or copy Hugging Face's cache (HF_HOME)"
         return f"hub: {address} is not on this machine and cannot be downloaded ({reason}); {remedy}"
 
     def fetch(self) -> Path:
@@ -134,12 +138,21 @@ class Repository:
                     raise InputError(self._offline(f"https://github.com/{self.name}", error)) from None
         return self._checked(self.cache)
 
-    def at_hand(self) -> Path:
+    def at_hand(self, also: Sequence[str] = ()) -> Path:
         """The folder of the code for a network that is loaded; nothing is downloaded.
+
+        Args:
+            also: Repositories whose code it loads besides.
 
         Raises:
             InputError: It is not on this machine, or nobody has said that it may be run.
         """
+        for other in also:
+            if not _kept(other):
+                raise InputError(
+                    f"hub: this network runs code of {other}, too, which is not on this machine; put a clone at"
+                    f" {torch.hub.get_dir()}/{_folder(other)}_main"
+                )
         named = [Path(part).resolve() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
         if self.source is None:
             if self.cache.is_dir():
@@ -217,9 +230,19 @@ def _entries(folder: Path) -> list[str]:
     return [name for name in names if not name.startswith("_")]
 
 
+def _folder(name: str) -> str:
+    """How torch.hub begins the name of a repository's folder."""
+    return name.replace("/", "_")
+
+
+def _kept(name: str) -> bool:
+    """Whether torch.hub has some version of a repository."""
+    return any(Path(torch.hub.get_dir()).glob(f"{_folder(name)}_*"))
+
+
 def _trust_in_torch(name: str) -> None:
     """Write a repository into torch.hub's list of trusted ones, or it would ask at the terminal."""
-    path, line = Path(torch.hub.get_dir()) / "trusted_list", name.replace("/", "_")
+    path, line = Path(torch.hub.get_dir()) / "trusted_list", _folder(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     known = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     if line not in known:

@@ -28,7 +28,8 @@ def photos_of(photos: Photo | Iterable[Photo]) -> list[Photo]:
         InputError: A photo is of another kind.
     """
     alone = isinstance(photos, str | os.PathLike | Image.Image) or (isinstance(photos, np.ndarray) and photos.ndim == 3)
-    if not alone and not isinstance(photos, Iterable):
+    numbers = isinstance(photos, np.ndarray) and photos.dtype != object and photos.ndim not in (3, 4)
+    if not alone and (numbers or not isinstance(photos, Iterable)):
         raise InputError(_refusal(photos))
     found: list[Photo] = [photos] if alone else list(photos)  # type: ignore[arg-type, list-item]
     for photo in found:

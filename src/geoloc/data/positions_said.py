@@ -1,16 +1,19 @@
-"""Where photos say that they were taken: in their names, else in their EXIF data; many say nothing.
+"""Where and when photos say that they were taken: in their names, else in their EXIF data; many say nothing.
 
-Nothing is found by these positions. They show afterwards how far off an answer is.
+Nothing is found by these positions. They show afterwards how far off an answer is. Times put photos in an order.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from geoloc.data.prepare import exif
+from geoloc.data.readers import position_in
+from geoloc.data.times import iso_time
 from geoloc.data.zones import zone_name
 from geoloc.earth import earth_centred, from_latlon, to_latlon
 
@@ -32,6 +35,27 @@ def positions_said(paths: Sequence[Path], local: bool = False) -> tuple[np.ndarr
         if found is not None:
             xy[row], zones[row] = found
     return xy, np.array([""] * len(paths) if local else zones, dtype=np.str_)
+
+
+def times_said(photos: Sequence[object]) -> np.ndarray:
+    """(N,) str, when photos were taken, as ISO 8601 says it: by their names, else by their EXIF data; empty if neither.
+
+    Args:
+        photos: Paths, or pictures, which say nothing.
+    """
+    return np.array([_time(Path(each)) if isinstance(each, str | os.PathLike) else "" for each in photos], np.str_)
+
+
+def _time(path: Path) -> str:
+    named = iso_time(_field(path.name, 13))
+    if named:
+        return named
+    try:
+        blocks = exif.read_blocks(path)
+    except ValueError:
+        return ""
+    taken = exif.taken(blocks.camera) or exif.gps_time(blocks.gps)
+    return "" if taken is None else taken.isoformat()
 
 
 def metres_apart(xy: np.ndarray, zones: np.ndarray, others: np.ndarray, other_zones: np.ndarray) -> np.ndarray:
@@ -70,15 +94,14 @@ def _centred(position: np.ndarray, zone: str) -> np.ndarray:
 
 def _of_name(name: str) -> tuple[tuple[float, float], str] | None:
     """The position in a name of the field's layout, and its zone; None of other names."""
+    position = position_in(name)
+    return None if position is None else (position, zone_name(_field(name, 3), _field(name, 4), position[1]))
+
+
+def _field(name: str, number: int) -> str:
+    """Field of a name in the field's layout; the last part is the extension and no field."""
     parts = name.split("@")
-    if len(parts) < 4 or parts[0]:
-        return None
-    try:
-        east, north = float(parts[1]), float(parts[2])
-    except ValueError:
-        return None
-    zone, band = (parts[field] if field < len(parts) - 1 else "" for field in (3, 4))
-    return (east, north), zone_name(zone, band, north)
+    return parts[number] if number < len(parts) - 1 else ""
 
 
 def _of_exif(path: Path) -> tuple[tuple[float, float], str] | None:

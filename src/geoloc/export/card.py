@@ -197,7 +197,7 @@ def _name(node: Mapping[str, Any]) -> str:
     kind = str(node["_target_"]).rpartition(".")[2]
     more = [
         f"{key} {node[key]}"
-        for key in ("depth", "cut", "model", "size", "clusters", "dim")
+        for key in ("depth", "cut", "model", "repository", "entry", "size", "clusters", "dim")
         if node.get(key) is not None
     ]
     return f"{kind} ({', '.join(more)})" if more else kind

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.fx import GraphModule
 
 from geoloc.errors import InputError
 from geoloc.export.parity import check_sizes
@@ -87,14 +88,15 @@ def _exported(net: DescriptorNet, free: set[int]) -> ExportedProgram:
     shapes: Any = (dict.fromkeys(free, Dim.DYNAMIC),)
     with quiet(), torch.no_grad():
         program = torch.export.export(net, (images,), dynamic_shapes=shapes)
-    for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)
+    for part in program.graph_module.modules():  # what runs without autocast is a graph inside the graph
+        for node in part.graph.nodes if isinstance(part, GraphModule) else ():
+            node.meta.pop("stack_trace", None)
     return program
 
 
 def step_of(net: DescriptorNet) -> int | None:
     """Pixels of which height and width may be multiples, as the backbone says; None if it takes one size alone."""
-    for step in (1, getattr(net.backbone, "stride", 1)):
+    for step in dict.fromkeys((1, *(getattr(net.backbone, name, 1) for name in ("stride", "multiple")))):
         height, width = (-(-side // step) * step for side in net.image_size)
         if _takes(net, height + step, width + 2 * step):
             return step

@@ -33,6 +33,9 @@ def start_weights(backbone: Mapping[str, Any]) -> str:
     """
     kind = str(backbone["_target_"]).rpartition(".")[2]
     weights = str(backbone.get("weights", "unknown"))
+    if "repository" in backbone:
+        licences = [f"{part}: {said}" for part, said in (backbone.get("licence") or {}).items()]
+        return f"those released at github.com/{backbone['repository']} ({'; '.join(licences) or CHECK})"
     if weights == "none":
         return "random values"
     if weights in SETS:

@@ -30,5 +30,7 @@ def reason(error: BaseException) -> str:
     """What began a failure, in one line: exporters wrap it into reports of many."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if "specialized it to be a constant" in str(error):
+        return "its code takes the number or the size of the images for a constant"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__

@@ -23,7 +23,8 @@ from geoloc.places import PlaceSet
 
 log = logging.getLogger(__name__)
 Same: TypeAlias = Literal["refuse", "skip", "replace"]
-BLOCK, LEAST = 2**28, 256  # bytes of descriptors that become a segment, and photos at least
+# What becomes a segment: bytes of descriptors, and photos, at most; those of an interruption are lost.
+BLOCK, PHOTOS = 2**28, 4096
 
 
 def new_records(contents: Contents, places: PlaceSet, prefix: str, same: Same) -> tuple[Records, set[str]]:
@@ -70,12 +71,12 @@ def segments_of(
     batch_size: int | None,
     workers: int | None,
 ) -> Iterator[Segment]:
-    """The photos of some records with their descriptors, so many at once as fit into 256 MB.
+    """The photos of some records with their descriptors, so many at once as fit into 256 MB, at most 4,096.
 
     Raises:
         InputError: A photo cannot be read, or its descriptor is not finite.
     """
-    step = max(LEAST, BLOCK // (net.out_dim * np.dtype(dtype).itemsize))
+    step = min(PHOTOS, max(1, BLOCK // (net.out_dim * np.dtype(dtype).itemsize)))
     block = np.empty((min(step, len(records)), net.out_dim), dtype)
     start = filled = 0
     paths = [Path(path) for path in records.paths]

@@ -84,9 +84,15 @@ def examples(ids: Sequence[str]) -> str:
 
 
 def as_descriptors(queries: object) -> np.ndarray | None:
-    """(Q, D) float32 of descriptors as an array or a tensor; None of all else, which may be photos."""
+    """(Q, D) float32 of descriptors as an array or a tensor; None of all else, which may be photos.
+
+    Raises:
+        InputError: Floats of another shape.
+    """
     if isinstance(queries, torch.Tensor):
-        queries = queries.detach().float().cpu().numpy() if queries.is_floating_point() else queries.numpy()
-    if isinstance(queries, np.ndarray) and queries.ndim == 2 and queries.dtype.kind == "f":
-        return queries.astype(np.float32, copy=False)
-    return None
+        queries = queries.detach().float().cpu().numpy() if queries.is_floating_point() else queries.cpu().numpy()
+    if not (isinstance(queries, np.ndarray) and queries.dtype.kind == "f"):
+        return None
+    if queries.ndim != 2:
+        raise InputError(f"search: descriptors are (Q, D) floats, and photos hold uint8; not {queries.shape} floats")
+    return queries.astype(np.float32, copy=False)

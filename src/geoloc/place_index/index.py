@@ -84,7 +84,7 @@ class Index(Searchable):
         places = photos if isinstance(photos, PlaceSet) else photos_with_positions(photos, coordinates)
         frame = "local" if places.coordinates == "local" else "utm"
         contents = Contents(net.digest(), net.out_dim, dtype, frame, shown_by(net))
-        index = cls(contents, None if folder is None else Path(folder))
+        index = cls(contents, None if folder is None else Path(folder).absolute())
         how: dict[str, Any] = {"device": device, "batch_size": batch_size, "workers": workers}
         index.add(places, net, prefix=prefix, precision=precision, save=folder is not None, **how)
         return index
@@ -173,7 +173,7 @@ class Index(Searchable):
         Raises:
             InputError: There is no room, another index is there, or an id that was added here was added there too.
         """
-        target = self.folder if folder is None else Path(folder)
+        target = self.folder if folder is None else Path(folder).absolute()
         if target is None:
             raise InputError("save: name a folder for the index")
         self._write(target, overwrite, tidied)
@@ -224,7 +224,8 @@ class Index(Searchable):
         Raises:
             InputError: There is none, it is damaged, or of another network.
         """
-        contents, revision = storage.read(Path(folder))
+        path = Path(folder).absolute()
+        contents, revision = storage.read(path)
         if net is not None:
             check_network(contents, net)
-        return cls(contents, Path(folder), revision)
+        return cls(contents, path, revision)

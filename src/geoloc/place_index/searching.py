@@ -11,8 +11,8 @@ import torch
 from geoloc.data.pixels import Photo
 from geoloc.describing import describe_photos
 from geoloc.errors import InputError
+from geoloc.index import fitting
 from geoloc.index.exact import Exact
-from geoloc.index.fitting import fitted
 from geoloc.index.index import Fitted
 from geoloc.index.index import Index as Engine
 from geoloc.net import DescriptorNet
@@ -69,12 +69,19 @@ class Searchable:
             raise InputError(f"{contents.where}: is of dimension {contents.dim}, and the queries of {vectors.shape[1]}")
         return Hits(self._fitted(contents, engine or Exact()).search(vectors, k), vectors, contents)
 
+    def fitted(self, engine: Engine) -> Fitted:
+        """An engine over the descriptors. What it took time to build is used again, and kept beside a saved index.
+
+        Args:
+            engine: Settings, such as `geoloc.index.faiss_hnsw.FaissHnsw()`.
+        """
+        return self._fitted(self.contents, engine)
+
     def _fitted(self, contents: Contents, engine: Engine) -> Fitted:
-        """The engine over the descriptors; what took time to be built is used again, and kept beside a saved index."""
         key = (contents, type(engine), dict(vars(engine)))
         if self._built is None or self._built[0] != key:
             path = contents.where / f"{engine.name}.fit" if is_saved(contents) else None
-            self._built = key, fitted(engine, contents.database, path, contents.digest)  # type: ignore[arg-type]
+            self._built = key, fitting.fitted(engine, contents.database, path, contents.digest)  # type: ignore[arg-type]
         return self._built[1]
 
     def __len__(self) -> int:

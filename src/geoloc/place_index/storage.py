@@ -71,8 +71,8 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise InputError(f"{path}: is damaged ({error}); build the index anew") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path}: is damaged ({error}); delete the folder and build the index anew") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT or "revision" not in content:
         raise InputError(f"{path}: is no index of format {FORMAT}, which this version reads")
     return content
 
@@ -91,7 +91,9 @@ def read(folder: Path) -> tuple[Contents, int]:
             missing = error
             if manifest_of(folder)["revision"] == content["revision"]:
                 break
-    raise InputError(f"{missing.filename}: is missing, and {folder / MANIFEST} names it; build the index anew")
+    raise InputError(
+        f"{missing.filename}: is missing, and {folder / MANIFEST} names it; delete the folder and build the index anew"
+    )
 
 
 def _opened(folder: Path, content: dict[str, Any]) -> Contents:
@@ -99,7 +101,9 @@ def _opened(folder: Path, content: dict[str, Any]) -> Contents:
         segments = tuple(_segment(folder, content["dtype"], content["dim"], entry) for entry in content["segments"])
         values = {key: content[key] for key in ("model", "dim", "dtype", "coordinates", "shown")}
     except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / MANIFEST}: is damaged ({error}); build the index anew") from None
+        raise InputError(
+            f"{folder / MANIFEST}: is damaged ({error}); delete the folder and build the index anew"
+        ) from None
     return Contents(**values, segments=segments, where=folder)
 
 
@@ -110,9 +114,11 @@ def _segment(folder: Path, dtype: str, dim: int, entry: dict[str, Any]) -> Segme
         records = of_plain(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
         kept = np.load(folder / f"{entry['kept']}.npy", allow_pickle=False) if entry["kept"] else None
     except (ValueError, EOFError) as error:
-        raise InputError(f"{folder / name}: is damaged ({error}); build the index anew") from None
+        raise InputError(f"{folder / name}: is damaged ({error}); delete the folder and build the index anew") from None
     if vectors.shape != (entry["rows"], dim) or vectors.dtype != dtype or len(records) != entry["rows"]:
-        raise InputError(f"{folder / name}: is not what {MANIFEST} says of it; build the index anew")
+        raise InputError(
+            f"{folder / name}: is not what {MANIFEST} says of it; delete the folder and build the index anew"
+        )
     return Segment(vectors, records, entry["facts"], kept, name, entry["kept"])
 
 

@@ -17,7 +17,7 @@ from geoloc.errors import InputError
 from geoloc.places import PlaceSet
 from geoloc.predictions import Descriptors, Predictions
 
-Need = Literal["descriptors", "photos"]
+Need = Literal["descriptors", "photos", "order"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Evidence:
         database_photo: Row -> path of a database image; None if no photo is at hand.
         query_photo: Row -> path of a query, or what else `read` takes; None likewise.
         read: Path -> (H, W, 3) uint8 RGB photo; None if photos cannot be read.
+        query_names: (Q,) str, paths of the queries with forward slashes; None if unknown.
+        query_times: (Q,) str, when each was taken, as ISO 8601 says it; empty where unknown, None likewise.
     """
 
     xy: np.ndarray
@@ -41,6 +43,8 @@ class Evidence:
     database_photo: Callable[[int], Path] | None = None
     query_photo: Callable[[int], Any] | None = None
     read: Callable[[Any], np.ndarray] | None = None
+    query_names: np.ndarray | None = None
+    query_times: np.ndarray | None = None
 
     def select(self, rows: np.ndarray) -> Evidence:
         """The same of some queries ((n,) int64), renumbered in that order."""
@@ -49,6 +53,8 @@ class Evidence:
             self,
             queries=None if self.queries is None else self.queries[rows],
             query_photo=None if photo is None else lambda row: photo(int(rows[row])),
+            query_names=None if self.query_names is None else self.query_names[rows],
+            query_times=None if self.query_times is None else self.query_times[rows],
         )
 
 
@@ -75,6 +81,8 @@ def evidence_of(
         database_photo=database.path,
         query_photo=queries.path,
         read=read,
+        query_names=queries.names,
+        query_times=queries.times,
     )
 
 
@@ -138,6 +146,8 @@ def _check_needs(step: Step, evidence: Evidence) -> None:
     name = type(step).__name__
     if "descriptors" in step.needs and (evidence.database is None or evidence.queries is None):
         raise InputError(f"postprocess: {name} needs descriptors; keep_descriptors=true leaves them in a run's folder")
+    if "order" in step.needs and (evidence.query_names is None or evidence.query_times is None):
+        raise InputError(f"postprocess: {name} needs the names and times of the queries, which are not at hand")
     photos = (evidence.database_photo, evidence.query_photo, evidence.read)
     if "photos" in step.needs and None in photos:
         raise InputError(f"postprocess: {name} needs the photos, which are not at hand")

@@ -82,8 +82,8 @@ def words_of(calibration: Mapping[str, Any], domains: Domains) -> list[str]:
         f" taken. It was fitted on {about['queries']} queries of {', '.join(about['domains'])}, of which"
         f" {about['right']} are located; there, in cross-validation by place: ECE {about['ece']:.3f}, Brier"
         f" {about['brier']:.3f}, AURC {about['aurc']:.3f} (at best {about['aurc_floor']:.3f}), R@100P"
-        f" {100 * about['r100p']:.1f} %. It holds for photos like those, and for no others: in another season or at night"
-        " it may be far too sure. The expected error is the median error of the queries there that were about as sure."
+        f" {100 * about['r100p']:.1f} %. It holds for photos like those, and for no others: in another season or at"
+        " night it may be far too sure. The expected error is the median error of the queries of like confidence there."
     ]
     judged = {name: own for name, facts in domains.items() if "ece" in (own := _located(facts))}
     said += [_verdict(name, own) for name, own in judged.items()]

@@ -81,7 +81,10 @@ def start_of(net: DescriptorNet) -> tuple[str, bool]:
 
 
 def _network(job: Job) -> DescriptorNet:
-    trust(job.cfg["hub"].get("source"))
+    if job.cfg["hub"].get("source"):
+        source = Path(job.cfg["hub"]["source"]).expanduser().resolve()
+        job.cfg["backbone"]["source"] = str(source)  # a saved network is loaded from any folder
+        trust(source)
     if job.cfg["resume"] and job.cfg["task"] not in DESCRIBING:
         # All weights come from the last checkpoint, whatever the run once started from.
         last = read_checkpoint(Path(job.cfg["resume"]) / "checkpoints" / "last.ckpt")

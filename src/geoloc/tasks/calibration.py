@@ -36,21 +36,29 @@ def wanted(job: Job) -> bool:
     return job.cfg["calibrate"] is True or (job.cfg["calibrate"] == "auto" and job.cfg["task"] == "train")
 
 
+def check_val_named(job: Job) -> None:
+    """Make sure, before any domain is read, that a calibration of a test is fitted on what somebody has named.
+
+    Raises:
+        InputError: Test domains are typed, and the val domains are those of the default config.
+    """
+    if job.cfg["calibrate"] is True and TEST_KEYS & job.typed and not VAL_KEYS & job.typed:
+        raise InputError(
+            f"calibrate=true: would be fitted on {', '.join(job.cfg['val']) or 'no domain'}, which nobody has named,"
+            " for other test domains; name labelled photos like those of the test: domains@val=[...] or val_folder=PATH"
+        )
+
+
 def check_calibrating(job: Job, domains: dict[str, list[Domain]]) -> None:
     """Make sure that there is what a calibration that is asked for can be fitted on.
 
     Raises:
-        InputError: There is no val domain with positions in metres, or nobody has named one that suits the test.
+        InputError: There is no val domain with positions in metres.
     """
     if job.cfg["calibrate"] is not True:
         return
     if not domains.get("val"):
         raise InputError("calibrate=true: needs a val domain; name one (domains@val=[...] or val_folder=PATH)")
-    if TEST_KEYS & job.typed and not VAL_KEYS & job.typed:
-        raise InputError(
-            f"calibrate=true: would be fitted on {domains['val'][0].name}, which nobody has named, for other test"
-            " domains; name labelled photos that are like those of the test: domains@val=[...] or val_folder=PATH"
-        )
     if all(domain.protocol.frames is not None for domain in domains["val"]):
         raise InputError(f"calibrate=true: {domains['val'][0].name} counts frames, and a calibration needs metres")
 

@@ -26,7 +26,7 @@ from geoloc.export.latency import latencies, latency_rows, machine, told_machine
 from geoloc.export.onnx_file import run_onnx
 from geoloc.export.parity import Run, described, noise, parity, same_nearest
 from geoloc.export.quiet import reason
-from geoloc.export.source import source_of
+from geoloc.export.source import Source, source_of
 from geoloc.extraction.describer import Describer
 from geoloc.net import DescriptorNet
 from geoloc.tasks import build
@@ -40,8 +40,9 @@ log = logging.getLogger(__name__)
 # Names the domains that files are compared on; without any of them none is read, and the demo city is not rendered.
 NAMES = ("coordinates", "data", "domains@test", "queries_folder", "test", "test_folders")
 # A plain state dict does not say what it is of; what a checkpoint of ours says must agree with what is typed.
-OF_NETWORK = ("aggregator", "backbone", "block", "head", "image_size", "pretrained", "unit_length")
+OF_NETWORK = ("aggregator", "backbone", "block", "head", "hub", "image_size", "pretrained", "unit_length")
 MATTERS = ("checkpoint", "export", "hydra", "name", "paths", "reuse_memory", "seed", "task", *NAMES, *OF_NETWORK)
+RELEASED = Source(missing="The network is released by others, who say how good it is; task=test hub=... judges it.")
 INVENTED = 16  # images where no domain is named
 
 
@@ -53,11 +54,12 @@ def do(job: Job) -> None:
         InputError: Of the network, the domains, or what is typed in vain.
     """
     refuse_idle(job, MATTERS, "task=export, which writes a network and learns and searches nothing")
-    how, checkpoint = job.cfg["export"], Path(job.cfg["checkpoint"])
+    how = job.cfg["export"]
     domains = _domains(job)
     learned = build.network(job)
-    source = source_of(checkpoint, learned.digest())
-    facts = model_facts(learned, str(source.about.get("weights") or checkpoint))
+    checkpoint = job.cfg["checkpoint"]
+    source = source_of(Path(checkpoint), learned.digest()) if checkpoint else RELEASED
+    facts = model_facts(learned, str(source.about.get("weights") or checkpoint or build.start_of(learned)[0]))
     net = on_cpu(learned)
     log.info("%s", describe_model(facts))
     log.info("the files are made and compared on the CPU")

@@ -17,7 +17,7 @@ from geoloc.lit.whitening import check_whitening, fit_whitening
 from geoloc.tasks import build
 from geoloc.tasks.attention import check_named
 from geoloc.tasks.banner import say
-from geoloc.tasks.calibration import check_calibrating
+from geoloc.tasks.calibration import check_calibrating, check_val_named
 from geoloc.tasks.finish import judge
 from geoloc.tasks.job import Job
 from geoloc.tasks.reading import read_domains
@@ -66,6 +66,7 @@ def prepare(job: Job) -> Prepared:
             "whitening: is fitted on train images; name the data that the network was trained on, such as"
             " data=pitts30k, or data=folder data.path=PATH"
         )
+    check_val_named(job)
     net = build.network(job)
     # Whitening is fitted on train images; else a test needs none.
     stages = (("train",) if whitening["_target_"] else ()) + build.tested_stages(job)

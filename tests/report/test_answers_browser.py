@@ -1,0 +1,80 @@
+"""The page of answers in a real browser: what is chosen, filtered and asked for."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from made_answers import write_asked
+
+from geoloc.report.answers.page import write_answer_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(tmp_path, browser):
+    """The page, opened; afterwards it must have said nothing and asked for files alone."""
+    path = write_answer_page(tmp_path, write_asked(tmp_path), 25.0, 1, ["a line"], [], [("what", "how")], "command")
+    context = browser.new_context(viewport={"width": 1150, "height": 1400})
+    tab, said, asked = context.new_page(), [], []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(path.as_uri())
+    yield tab
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    context.close()
+
+
+def test_every_photo_has_a_card_with_its_answer(page):
+    cards = page.locator(".card")
+    assert cards.count() == 3
+    first = cards.nth(0).inner_text()
+    assert "± 6.0 m" in first
+    assert "confidence 0.90" in first
+    assert "truly 3.0 m off" in first
+    assert "? unknown best guess" in cards.nth(1).inner_text()
+    assert "truly" not in cards.nth(1).inner_text()
+    assert cards.nth(2).locator("figure.near").count() == 1  # the other candidate is 1 km from the answer
+    assert "1.0 km" in cards.nth(2).inner_text()
+    href = cards.nth(0).locator("header a").get_attribute("href")
+    assert href.startswith("https://www.openstreetmap.org/?mlat=36.14")
+
+
+def test_photos_are_filtered_and_ordered(page):
+    page.select_option("select[name=outcome]", "unknown")
+    assert page.locator(".card").count() == 2
+    assert "2 of 3 photos" in page.locator(".count").inner_text()
+    page.select_option("select[name=outcome]", "")
+    page.select_option("select[name=order]", "unsure")
+    assert "d <b>.jpg" in page.locator(".card").first.inner_text()
+    page.select_option("select[name=order]", "error")
+    assert "359 km off" in page.locator(".card").first.inner_text()
+    page.fill("input[name=name]", "a.jpg")
+    assert page.locator(".card").count() == 1
+
+
+def test_map_and_cards_lead_to_each_other(page):
+    page.locator(".card").nth(0).locator("header button").click()
+    assert page.locator(".told").inner_text() == "chosen: a.jpg"
+    box = page.locator("canvas").bounding_box()
+    # The map has brought the answer into its middle.
+    page.mouse.move(box["x"] + box["width"] / 2 + 1, box["y"] + box["height"] / 2)
+    assert page.locator(".hint").inner_text() == "a.jpg, confidence 0.90"
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert "a.jpg" in page.locator(".card.chosen").inner_text()
