@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import zlib
+from pathlib import Path
 
 import anyio
 import numpy as np
@@ -327,3 +328,13 @@ def test_a_failure_is_said_in_a_sentence_and_logged(client, city, locator, monke
     assert refused(answer, 500, "the log of the server")
     assert "out of memory" not in answer.text
     assert "RuntimeError: out of memory" in caplog.text
+
+
+def test_photos_of_iphones_are_read_where_the_extra_is_installed(client, locator, monkeypatch):
+    pytest.importorskip("pi_heif")
+    phone = (Path(__file__).parents[1] / "data" / "prepare" / "red.heic").read_bytes()
+    assert ask(client, phone).status_code == 200
+    red, green, blue = locator.asked[-1].reshape(-1, 3).mean(axis=0)
+    assert red > 200 > 60 > max(green, blue)
+    monkeypatch.setattr(uploads, "find_spec", lambda name: None)
+    assert refused(ask(client, phone), 415, "JPEG, PNG, WebP or BMP")

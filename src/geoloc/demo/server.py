@@ -91,6 +91,7 @@ def serve(app: Any, taken: socket.socket) -> None:
             "the page is open to everybody who can reach this machine (demo.host), without a password: they can send"
             " photos to it and see those of the database; demo.host=127.0.0.1 is for you alone"
         )
+    taken.listen()  # whoever follows the address at once waits, and is not turned away
     log.info("the page is at %s (Ctrl-C ends it)", address_of(taken))
     try:
         server_of(app).run(sockets=[taken])

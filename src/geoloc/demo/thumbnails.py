@@ -10,6 +10,7 @@ from pathlib import Path
 
 from geoloc.data.images import read_image
 from geoloc.demo.refused import Refused
+from geoloc.demo.uploads import reads_heic
 from geoloc.errors import InputError
 
 SIZES = {"small": (320, 240), "large": (1280, 960)}  # pixels that a photo is fitted into
@@ -25,6 +26,7 @@ class Thumbnails:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
+        reads_heic()
         self.paths = paths
         self._turn = threading.Semaphore(AT_ONCE)
         self._made = {size: lru_cache(KEPT[size])(partial(self._make, box)) for size, box in SIZES.items()}

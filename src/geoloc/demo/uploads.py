@@ -84,10 +84,15 @@ def _too_many(size: str) -> Refused:
 
 
 def _formats() -> tuple[str, ...]:
-    """What Pillow may try; photos of iPhones only where the extra `heic` is installed."""
+    """What Pillow may try."""
+    return (*FORMATS, "HEIF") if reads_heic() else FORMATS
+
+
+def reads_heic() -> bool:
+    """Teach Pillow to open photos of iPhones, if the extra `heic` is installed; whether it is."""
     if find_spec("pi_heif") is None:
-        return FORMATS
+        return False
     from pi_heif import register_heif_opener
 
     register_heif_opener()
-    return (*FORMATS, "HEIF")
+    return True
