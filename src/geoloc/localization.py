@@ -78,15 +78,14 @@ def locate(
     """
     if domain.protocol.frames is not None:
         return None
-    radius, ids, distances = domain.radius_m(default_radius), predictions.ids[:, :VOTERS], predictions.distances
-    positions, distances = domain.database.xy[ids], distances[:, :VOTERS]
-    votes = vote(positions, distances, radius)
+    radius = domain.radius_m(default_radius)
+    positions, distances, votes = voted(domain, predictions, radius)
     errors = np.linalg.norm(votes.xy - domain.queries.xy, axis=1)
     told = signals(votes, positions, distances, radius)
     facts = {
         "queries": len(errors),
         "radius_m": float(radius),
-        "voters": ids.shape[1],
+        "voters": distances.shape[1],
         "within": 100 * float((errors <= radius).mean()),
         "median_error_m": round(float(np.median(errors)), 2),
     }
@@ -97,7 +96,22 @@ def locate(
         facts |= _of_confidence(confidence, errors <= radius, calibration.threshold(precision), precision)
         facts["nearer_than_expected"] = 100 * float((errors < expected).mean())
         facts["fitted_here"] = _who(domain) in calibration.fitted_on.get("queries_of", [])
-    return Located(votes, errors, radius, ids.shape[1], told, confidence, expected, facts)
+    return Located(votes, errors, radius, distances.shape[1], told, confidence, expected, facts)
+
+
+def voted(domain: Domain, predictions: Predictions, radius: float) -> tuple[np.ndarray, np.ndarray, Vote]:
+    """What votes, and what comes of it.
+
+    Args:
+        domain: Whose queries they are.
+        predictions: Of all its queries, in the final order.
+        radius: Metres.
+
+    Returns:
+        (Q, k, A) positions and (Q, k) distances of the candidates that vote, and the vote.
+    """
+    positions, distances = domain.database.xy[predictions.ids[:, :VOTERS]], predictions.distances[:, :VOTERS]
+    return positions, distances, vote(positions, distances, radius)
 
 
 def calibrate(located: Mapping[str, tuple[Domain, Located]], facts: Mapping[str, Any]) -> Calibration:

@@ -12,7 +12,7 @@ from geoloc.evaluate.bootstrap import recall_intervals
 from geoloc.evaluate.meters import Meters, summarise
 from geoloc.evaluate.recall import hits_at_n, score
 from geoloc.evaluate.slices import score_slices
-from geoloc.localization import Located
+from geoloc.localization import Located, voted
 from geoloc.places import Neighbours
 from geoloc.predictions import Predictions, Scores
 
@@ -62,8 +62,9 @@ def complete(result: Result, ns: Sequence[int], sliced: bool = True) -> Result:
         ns: Recall values.
         sliced: Score the queries of each condition apart.
     """
-    domain, scores = result.domain, result.scores
-    hits = hits_at_n(result.predictions.ids, result.positives, ns)
+    domain, scores, ids = result.domain, result.scores, result.predictions.ids
+    hits = hits_at_n(ids, result.positives, ns)
+    positions = voted(domain, result.predictions, scores.radius_m)[2].xy
     conditions = domain.queries.conditions
     assert conditions is not None
     return replace(
@@ -73,7 +74,7 @@ def complete(result: Result, ns: Sequence[int], sliced: bool = True) -> Result:
         slices=score_slices(hits, result.positives.counts > 0, conditions, ns, scores.database, scores.radius_m)
         if sliced
         else {},
-        meters=summarise(result.predictions.ids, result.predictions.distances, domain.queries.xy, domain.database.xy),
+        meters=summarise(ids, positions, domain.queries.xy, domain.database.xy),
     )
 
 
