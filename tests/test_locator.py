@@ -96,6 +96,27 @@ def test_photos_may_be_pictures_and_arrays(net, index, queries):
     np.testing.assert_allclose(answers.xy, whole.xy)
 
 
+def test_steps_see_photos_that_have_no_file(net, index, queries):
+    """As those that people drop on the demo page."""
+    seen = []
+
+    class Looks:
+        needs, depth = ("photos",), None
+
+        def __call__(self, candidates, distances, evidence):
+            seen.extend(evidence.read(evidence.query_photo(row)) for row in range(len(candidates)))
+            seen.append(evidence.read(evidence.database_photo(int(candidates[0, 0]))))
+            return np.tile(np.arange(candidates.shape[1]), (len(candidates), 1))
+
+    picture = np.asarray(Image.open(queries[0]).convert("RGB"))
+    locator = Locator(net, index, k=5)
+    locator.steps = [Looks()]
+    locator.locate([picture, queries[0], Image.open(queries[0])])
+    assert [each.shape for each in seen] == [picture.shape] * 4
+    for each in seen[:3]:
+        np.testing.assert_array_equal(each, picture)
+
+
 def test_a_photo_need_not_find_itself(net, index):
     paths = [index.paths[row] for row in (0, 5)]
     itself = Locator(net, index, k=3).locate(paths)

@@ -115,3 +115,11 @@ def test_what_has_no_effect_is_refused(tmp_path, database, net):
     with pytest.raises(InputError) as error:
         work(tmp_path / "run", *typed)
     assert [line.partition(":")[0] for line in error.value.problems] == ["optimizer", "patience"]
+
+
+def test_a_photo_alone_is_no_sequence(tmp_path, database, net):
+    typed = ["task=demo", f"checkpoint={net}", f"database={database}", "postprocess=[sequence]"]
+    with pytest.raises(
+        InputError, match="postprocess: sequence has no effect on task=demo, where each photo comes alone"
+    ):
+        work(tmp_path / "run", *typed)

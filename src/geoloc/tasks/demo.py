@@ -17,6 +17,8 @@ from geoloc.demo.server import bind, serve
 from geoloc.errors import InputError
 from geoloc.locator import Locator
 from geoloc.places import SPLITS
+from geoloc.search import choice_of
+from geoloc.tasks import build
 from geoloc.tasks.job import Job
 from geoloc.tasks.locating import open_locator, refuse
 from geoloc.tasks.results import write_status
@@ -32,6 +34,7 @@ def do(job: Job) -> None:
         InputError: The port is not free, or something does not fit, before anything is described.
     """
     refuse(job, ("demo", "queries"), "task=demo, which learns nothing and judges nothing")
+    _refuse_sequences(job)
     how = job.cfg["demo"]
     tried = photos_without(job.cfg["queries"]) if job.cfg["queries"] else None
     with bind(how["host"], how["port"]) as taken:
@@ -42,6 +45,19 @@ def do(job: Job) -> None:
         log.info("%s %s", said.loaded, said.calibrated)
         serve(app, taken)
     write_status(job, "finished")
+
+
+def _refuse_sequences(job: Job) -> None:
+    """Steps that compare photos with those before and after them have none here.
+
+    Raises:
+        InputError: Names the first such step.
+    """
+    for step in build.steps(job):
+        if "order" in step.needs:
+            raise InputError(
+                f"postprocess: {choice_of(step)} has no effect on task=demo, where each photo comes alone; leave it out"
+            )
 
 
 def _one_by_one(locator: Locator) -> None:
