@@ -93,7 +93,7 @@ def locate(
     if calibration is not None:
         confidence = calibration.confidence(told)
         expected = calibration.expected_error(confidence)
-        facts |= _of_confidence(confidence, errors <= radius, calibration.threshold(precision), precision)
+        facts |= _of_confidence(confidence, errors <= radius, calibration, precision)
         facts["nearer_than_expected"] = 100 * float((errors < expected).mean())
         facts["fitted_here"] = _who(domain) in calibration.fitted_on.get("queries_of", [])
     return Located(votes, errors, radius, distances.shape[1], told, confidence, expected, facts)
@@ -159,10 +159,10 @@ def _together(places: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _of_confidence(
-    confidence: np.ndarray, right: np.ndarray, threshold: float | None, precision: float
+    confidence: np.ndarray, right: np.ndarray, calibration: Calibration, precision: float
 ) -> dict[str, Any]:
     """What is told of confidences: how well they are calibrated, how well they rank, and what a threshold does."""
-    curve = risk_coverage(confidence, right)
+    curve, threshold = risk_coverage(confidence, right), calibration.threshold(precision)
     answered, wrong = (0, 0) if threshold is None else at_threshold(curve, threshold)
     return {
         "mean_confidence": float(confidence.mean()),
@@ -172,6 +172,7 @@ def _of_confidence(
         "aurc_floor": aurc_floor(len(right), int((~right).sum())),
         "r100p": 100 * recall_at_full_precision(curve),
         "answer_precision": precision,
+        "highest_precision": calibration.highest_precision(),
         "threshold": threshold,
         "answered": 100 * answered / len(right),
         "right_of_answered": 100 * (answered - wrong) / answered if answered else None,

@@ -159,3 +159,11 @@ def test_under_another_protocol_it_is_used_with_a_warning(fitted):
     assert found is not None
     assert "views hard_resize there, five_crops here; postprocess none there, geo_dbscan here" in said
     assert "WRONG" in said
+
+
+def test_the_highest_precision_that_labelled_queries_bear_out(fitted):
+    """20 of 20 right: 0.2 ** (1 / 20) = 0.9227 at a level of 80 %; half of 40 are far less."""
+    of = replace(fitted, table=np.array([[0.9, 20, 0], [0.5, 40, 20]]))
+    assert of.highest_precision() == 0.92
+    assert of.threshold(0.92) == 0.9
+    assert of.threshold(0.93) is None

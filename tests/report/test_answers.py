@@ -107,7 +107,7 @@ def test_what_is_told(asked):
     assert "1 of 1 answered (median error 3.0 m)" in line
     assert "0 of 1 unknown (median error 359 km)" in line
     facts = {"radius_m": 25.0, "domains": ["city"], "queries": 120, "right": 85, "ece": 0.0789}
-    told = " ".join(calibration_lines(facts, 0.804, 0.9))
+    told = " ".join(calibration_lines(facts, 0.804, 0.9, 0.97))
     for part in (
         "within 25 m",
         "city (120 labelled",
@@ -117,4 +117,7 @@ def test_what_is_told(asked):
         "90 % of the answers",
     ):
         assert part in told
-    assert "all photos, for no confidence was high enough on city" in calibration_lines(facts, None, 0.99)[2]
+    assert calibration_lines(facts, None, 0.99, 0.97)[2] == (
+        "Unknown: all photos. Answers are to be right 99 % of the time, and the labelled queries of city bear out"
+        " 97 % at most: answer_precision=0.97 asks for that."
+    )

@@ -24,6 +24,7 @@ FACTS = {
     "aurc_floor": 0.1,
     "r100p": 12.0,
     "answer_precision": 0.9,
+    "highest_precision": 0.86,
     "threshold": 0.8,
     "answered": 30.0,
     "right_of_answered": 93.3,
@@ -106,7 +107,10 @@ def test_words_of_the_threshold():
         return words_of(CALIBRATION, {"city": {"localization": FACTS | changed}})[-1]
 
     assert "right at 90 % (answer_precision) are given from a confidence of 0.800 on" in last()
-    assert 'always "I don\'t know"' in last(threshold=None, right_of_answered=None, answered=0.0)
+    unreached = last(threshold=None, right_of_answered=None, answered=0.0)
+    assert 'always "I don\'t know"' in unreached
+    assert "bear out 86 % at most" in unreached
+    assert "answer_precision=0.86 asks for that" in unreached
     assert "fit itself" in words_of(CALIBRATION, {"city": {"localization": FACTS | {"fitted_here": True}}})[1]
     assert "no calibration" in words_of({}, {"city": {"localization": PLAIN}})[0]
 

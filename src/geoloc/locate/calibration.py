@@ -6,6 +6,7 @@ A logistic regression with ridge. All that is told of its quality, and the table
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,11 +92,18 @@ class Calibration:
         Returns:
             None if no threshold reaches it.
         """
-        confidence, answered, wrong = self.table.T
-        right = answered - wrong
-        bound = np.where(right > 0, betaincinv(np.maximum(right, 1), wrong + 1, 1 - SURE), 0)
-        reached = confidence[bound >= precision]
+        reached = self.table[self._bounds() >= precision, 0]
         return float(reached.min()) if len(reached) else None
+
+    def highest_precision(self) -> float:
+        """The highest precision in whole percent, from 0 to 1, that there is a threshold for."""
+        return math.floor(100 * float(self._bounds().max(initial=0))) / 100
+
+    def _bounds(self) -> np.ndarray:
+        """(T,) float64 precision that answers have at least, from each row of the table on."""
+        _, answered, wrong = self.table.T
+        right = answered - wrong
+        return np.where(right > 0, betaincinv(np.maximum(right, 1), wrong + 1, 1 - SURE), 0)
 
     def facts(self) -> dict[str, Any]:
         """Plain values, of which `of` makes the same calibration again."""

@@ -122,8 +122,10 @@ def _threshold(own: Mapping[str, Any]) -> str:
     """What the threshold is for."""
     asked = f"Answers that are to be right at {100 * own['answer_precision']:g} % (answer_precision)"
     if own["threshold"] is None:
+        most = own["highest_precision"]
         return (
-            f'{asked}: no confidence reached that on the queries of the fit, so the answer is always "I don\'t know".'
+            f'{asked}: always "I don\'t know", as the queries of the fit bear out {100 * most:g} % at most (one-sided'
+            f" 80 % bound); answer_precision={most:g} asks for that."
         )
     return (
         f"{asked} are given from a confidence of {own['threshold']:.3f} on, the lowest from which queries of the fit"

@@ -40,8 +40,8 @@ def lines_of(job: Job, locator: Locator, asked: Asked) -> list[str]:
     lines = truth_lines(asked, locator.radius)
     if locator.calibration is None:
         return lines
-    facts = locator.calibration.fitted_on
-    return calibration_lines(facts, locator.threshold, job.cfg["answer_precision"]) + lines
+    facts, most = locator.calibration.fitted_on, locator.calibration.highest_precision()
+    return calibration_lines(facts, locator.threshold, job.cfg["answer_precision"], most) + lines
 
 
 def protocol_facts(job: Job, locator: Locator) -> dict[str, Any]:

@@ -120,7 +120,10 @@ def position_line(name: str, facts: Mapping[str, Any]) -> str:
     said += f"; ECE {facts['ece']:.3f}{', TOO SURE' if too_sure(facts) else ''}"
     asked = f"answers that are to be right at {100 * facts['answer_precision']:g} %"
     if facts["threshold"] is None:
-        return f"{said}; {asked}: none, as no confidence reaches that on labelled queries"
+        most = facts["highest_precision"]
+        return (
+            f"{said}; {asked}: none, as labelled queries bear out {100 * most:g} % at most (answer_precision={most:g})"
+        )
     if facts["right_of_answered"] is None:
         return f"{said}; {asked}: none, as no query is so sure"
     right = f"{facts['answered']:.1f} % of the queries, and {facts['right_of_answered']:.1f} % of these are right"

@@ -34,13 +34,14 @@ def figures(asked: Asked) -> list[tuple[str, str]]:
     return found
 
 
-def calibration_lines(facts: Mapping[str, Any], threshold: float | None, precision: float) -> list[str]:
+def calibration_lines(facts: Mapping[str, Any], threshold: float | None, precision: float, most: float) -> list[str]:
     """What the confidences mean.
 
     Args:
         facts: `fitted_on` of the calibration.
         threshold: Confidence from which photos are answered; None: none is high enough.
         precision: Share of right answers that it was chosen for.
+        most: The highest share that there is a threshold for.
     """
     radius, where = facts["radius_m"], _domains(facts)
     meaning = (
@@ -53,8 +54,8 @@ def calibration_lines(facts: Mapping[str, Any], threshold: float | None, precisi
     )
     if threshold is None:
         limit = (
-            f"Unknown: all photos, for no confidence was high enough on {where} that answers were right"
-            f" {100 * precision:g} % of the time. A lower answer_precision asks for less."
+            f"Unknown: all photos. Answers are to be right {100 * precision:g} % of the time, and the labelled queries"
+            f" of {where} bear out {100 * most:g} % at most: answer_precision={most:g} asks for that."
         )
     else:
         limit = (
