@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,6 @@ from geoloc.errors import InputError
 from geoloc.extraction.describer import Describer
 from geoloc.extraction.precision import Precision
 from geoloc.index.exact import Exact
-from geoloc.index.fitting import fitted
 from geoloc.index.index import Fitted
 from geoloc.index.index import Index as Engine
 from geoloc.locate.calibration import Calibration
@@ -95,13 +93,11 @@ class Locator:
 
     @cached_property
     def built(self) -> Fitted:
-        """What is searched; of an approximate engine from its file, if that is of this database.
+        """What is searched.
 
         Made when it is first asked for: an engine in a process of its own minds if loader processes are forked later.
         """
-        path = self.index.folder / f"engine.{self.engine.name}" if self.index.folder else None
-        database: Any = self.index.database
-        return fitted(self.engine, database, path, f"{self.index.model} {self.index.revision}")
+        return self.index.fitted(self.engine)
 
     def locate(self, photos: Photo | Sequence[Photo], *, without: Sequence[int] | None = None) -> Answers:
         """Tell where photos were taken.
