@@ -17,7 +17,7 @@ from torch.fx import GraphModule
 from geoloc.errors import InputError
 from geoloc.export.parity import check_sizes
 from geoloc.export.quiet import quiet, reason
-from geoloc.export.same_padding import replace_same_padding
+from geoloc.export.rewritten import rewrite
 from geoloc.net import DescriptorNet
 
 SMALLEST = 32  # pixels a side
@@ -49,7 +49,7 @@ def graph_of(net: DescriptorNet) -> Graph:
     """
     plain = on_cpu(net)
     worked_on = deepcopy(plain)
-    replace_same_padding(worked_on)
+    rewrite(worked_on)
     step = step_of(plain)
     if step is None:
         return fixed_graph(net, "the backbone takes images of this size alone")
@@ -70,7 +70,7 @@ def fixed_graph(net: DescriptorNet, note: str) -> Graph:
         note: Why it is fixed.
     """
     worked_on = on_cpu(net)
-    replace_same_padding(worked_on)
+    rewrite(worked_on)
     return Graph(_exported(worked_on, {0}), None, note)
 
 
