@@ -20,7 +20,7 @@ from geoloc.export.quiet import quiet, reason
 from geoloc.export.rewritten import rewrite
 from geoloc.net import DescriptorNet
 
-SMALLEST = 32  # pixels a side
+SMALLEST = 64  # pixels a side; of smaller images some maps are one pixel, and torch writes ones into the graph
 
 
 @dataclass(frozen=True)
