@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-FOLLOWS_POOLING = torch.__version__ >= (2, 13)
+FOLLOWS_POOLING = torch.__version__ >= "2.13"  # compared as versions, not as strings
 
 
 class SamePadding(nn.Module):
