@@ -121,7 +121,8 @@ def test_the_card_tells_where_the_network_comes_from_and_how_good_it_is(exported
         "- old_town: right within 25 m",
         "- `images`: uint8, (B, 3, 64, 64): a batch of RGB photos, values 0 to 255, channels first. Nothing is to be",
         "Compared on 5 database photos and 5 queries of mini. Tolerance: lowest cosine at least 0.999999, largest"
-        " difference of a value at most 0.0001. The network itself is PyTorch in float32, eager, on a CPU.",
+        " difference of a value at most 0.0001. The network itself is PyTorch in float32, eager, on a CPU."
+        f" Made by torch {torch.__version__}; model.pt2 is read by that version or a later one.",
     ):
         assert line in text.splitlines() or line in text, line
     assert "augmentation" not in text  # aug=none
@@ -168,6 +169,8 @@ def test_without_a_domain_files_are_compared_on_invented_images(run, tmp_path, c
 
 def test_a_format_that_fails_leaves_the_others(run, tmp_path, monkeypatch, caplog):
     def fail(self, path):
+        path.write_bytes(b"half")
+        path.with_name("model.onnx.data").write_bytes(b"half")
         raise RuntimeError("first line\nsecond line") from ValueError("no such operator: aten::odd\nmore")
 
     monkeypatch.setattr(Exporter, "_onnx", fail)
@@ -179,6 +182,7 @@ def test_a_format_that_fails_leaves_the_others(run, tmp_path, monkeypatch, caplo
     text = (folder / "MODEL_CARD.md").read_text()
     assert "- **onnx: cannot be written (ValueError: no such operator: aten::odd)**" in text
     assert "onnxruntime" not in text
+    assert not list(folder.glob("model.onnx*"))
 
 
 def test_a_file_beyond_the_tolerance_is_kept_and_marked(run, tmp_path, monkeypatch, caplog):
@@ -207,6 +211,7 @@ def test_a_file_beyond_the_tolerance_is_kept_and_marked(run, tmp_path, monkeypat
         (["optimizer=sgd"], "optimizer: has no effect on task=export, which writes a network"),
         (["index=faiss_flat"], "index: has no effect on task=export"),
         (["views=five_crops"], "views: has no effect on task=export"),
+        (["export=null"], "export: must be there"),
         (["export.formats=[]"], "export.formats: list should have at least 1 item"),
         (["export.formats=[onnx,onnx]"], "export.formats: onnx is there twice"),
         (["export.formats=[tflite]"], "export.formats.0: input should be 'onnx', 'torch' or 'weights', not 'tflite'"),

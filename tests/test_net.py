@@ -227,3 +227,8 @@ def test_the_older_kind_of_checkpoint_with_objects_inside_is_refused(tmp_path):
         InputError, match=r"old\.ckpt: holds no state dict but objects of pathlib\.PosixPath, which are"
     ):
         read_checkpoint(tmp_path / "old.ckpt")
+
+
+def test_others_can_read_the_weights(tmp_path):
+    DescriptorNet.from_spec(spec_of()).save(tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "model.yaml").stat().st_mode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from shutil import copymode
 from typing import Any
 
 import torch
@@ -208,6 +209,7 @@ class DescriptorNet(nn.Module):
         if self.calibration is not None:
             content["calibration"] = self.calibration
         (folder / SPEC_FILE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        copymode(folder / SPEC_FILE, folder / WEIGHTS_FILE)  # safetensors writes files that nobody else can read
 
     @classmethod
     def load(cls, folder: str | Path) -> DescriptorNet:

@@ -27,8 +27,8 @@ def test_a_foreign_backbone_that_says_nothing_takes_all():
 
 def test_larger_half_and_turned_sizes_are_tried():
     net = net_of("resnet18", "gem")  # 64 x 96 pixels
-    assert sizes_tried(net, 1) == [(71, 109), (32, 48), (96, 64)]
-    assert sizes_tried(net_of("timm", "gem"), 16) == [(176, 304), (32, 48), (96, 64)]
+    assert sizes_tried(net, 1) == [(71, 109), (64, 64), (96, 64)]
+    assert sizes_tried(net_of("timm", "gem"), 16) == [(176, 304), (64, 64), (96, 64)]
 
 
 def test_any_number_and_size_of_images():

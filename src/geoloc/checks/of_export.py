@@ -13,6 +13,8 @@ def of_export(content: dict[str, Any]) -> list[str]:
     """One line for each problem; none for other tasks, which have no key `export`."""
     if content["task"] != "export":
         return []
+    if not content.get("export"):
+        return ["export: must be there: its keys say what task=export writes; leave it as it is"]
     found = []
     if not content["checkpoint"] and "source" not in content["hub"]:
         found.append("checkpoint: must be given: checkpoint=PATH of the network that task=export writes, or hub=NAME")

@@ -126,9 +126,11 @@ def _files(exported: Exported) -> str:
         f"Tolerance: lowest cosine at least {LEAST_COSINE:g}, largest difference of a value at most {MOST_APART:g}."
     )
     said = "\n\n" + "\n".join(notes) if notes else ""
+    torch = exported.machine.get("torch")
+    made = f" Made by torch {torch}; model.pt2 is read by that version or a later one." if torch else ""
     return (
         f"## Files, compared with the network itself\n\n{table(rows)}\n\nCompared on {exported.compared}. {tolerance}"
-        f" The network itself is PyTorch in float32, eager, on a CPU.{said}"
+        f" The network itself is PyTorch in float32, eager, on a CPU.{made}{said}"
     )
 
 

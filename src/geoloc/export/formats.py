@@ -37,6 +37,11 @@ class Written:
     step: int | None
     note: str = ""
 
+    @property
+    def size(self) -> int:
+        """Bytes, with those of weights beside it."""
+        return sum(each.stat().st_size for each in self.path.parent.glob(f"{self.path.name}*"))
+
 
 class Exporter:
     """Writes the formats of a network into a folder; the graph that two of them share is made once.
@@ -70,7 +75,13 @@ class Exporter:
             "torch": self._torch,
             "weights": self._weights,
         }
-        return makers[name](self.folder / FILES[name])
+        path = self.folder / FILES[name]
+        try:
+            return makers[name](path)
+        except Exception:  # half a file is no file
+            for part in self.folder.glob(f"{path.name}*"):
+                part.unlink()
+            raise
 
     def _weights(self, path: Path) -> Written:
         self.net.save(self.folder, self.about)

@@ -17,10 +17,10 @@ from torch.fx import GraphModule
 from geoloc.errors import InputError
 from geoloc.export.parity import check_sizes
 from geoloc.export.quiet import quiet, reason
-from geoloc.export.same_padding import replace_same_padding
+from geoloc.export.rewritten import rewrite
 from geoloc.net import DescriptorNet
 
-SMALLEST = 32  # pixels a side
+SMALLEST = 64  # pixels a side; of smaller images some maps are one pixel, and torch writes ones into the graph
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def graph_of(net: DescriptorNet) -> Graph:
     """
     plain = on_cpu(net)
     worked_on = deepcopy(plain)
-    replace_same_padding(worked_on)
+    rewrite(worked_on)
     step = step_of(plain)
     if step is None:
         return fixed_graph(net, "the backbone takes images of this size alone")
@@ -70,7 +70,7 @@ def fixed_graph(net: DescriptorNet, note: str) -> Graph:
         note: Why it is fixed.
     """
     worked_on = on_cpu(net)
-    replace_same_padding(worked_on)
+    rewrite(worked_on)
     return Graph(_exported(worked_on, {0}), None, note)
 
 
@@ -87,7 +87,7 @@ def _exported(net: DescriptorNet, free: set[int]) -> ExportedProgram:
     images = torch.zeros(2, 3, *net.image_size, dtype=torch.uint8)
     shapes: Any = (dict.fromkeys(free, Dim.DYNAMIC),)
     with quiet(), torch.no_grad():
-        program = torch.export.export(net, (images,), dynamic_shapes=shapes)
+        program = torch.export.export(net, (images,), dynamic_shapes=shapes, strict=False)  # as since torch 2.7
     for part in program.graph_module.modules():  # what runs without autocast is a graph inside the graph
         for node in part.graph.nodes if isinstance(part, GraphModule) else ():
             node.meta.pop("stack_trace", None)

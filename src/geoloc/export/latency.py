@@ -82,7 +82,7 @@ def latency_rows(milliseconds: Mapping[str, Mapping[str, float]]) -> list[list[s
 
 
 def machine() -> dict[str, Any]:
-    """What the times were measured on."""
+    """What the files were made and the times measured on."""
     processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -90,7 +90,7 @@ def machine() -> dict[str, Any]:
     except (OSError, StopIteration):  # another system, or another kind of processor
         pass
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"processor": processor, "threads": torch.get_num_threads(), "gpu": gpu}
+    return {"processor": processor, "threads": torch.get_num_threads(), "gpu": gpu, "torch": str(torch.__version__)}
 
 
 def told_machine(facts: Mapping[str, Any]) -> str:

@@ -26,11 +26,9 @@ RUN = {
 }
 WEIGHTS = """\
 import geoloc
-from geoloc.data.images import read_pixels, resize
 
 net = geoloc.load(".")  # the folder of model.safetensors and model.yaml
-images = resize(read_pixels("photo.jpg"), net.image_size)[None]  # (B, 3, {height}, {width}) uint8
-descriptors = net.describe(images)  # (B, {dim}) float32"""
+descriptors = net.describe("photo.jpg")  # or a list of photos; (B, {dim}) float32"""
 TITLES = {
     "onnx": "with ONNX Runtime alone",
     "torch": "with torch alone",

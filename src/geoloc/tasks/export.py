@@ -152,8 +152,7 @@ def _write(exporter: Exporter, name: str, samples: list[_Sample], written: dict[
         if sample.name
     }
     compared = replace(parity(torch.cat([sample.own for sample in samples]), torch.cat(found)), top1=top1)
-    size = made.path.stat().st_size
-    path = made.path
+    path, size = made.path, made.size
     if not compared.fits:
         path = path.rename(path.with_stem(f"{path.stem}.beyond_tolerance"))
         log.error(
