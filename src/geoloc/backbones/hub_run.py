@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from torch import nn
 
 log = logging.getLogger(__name__)
@@ -69,33 +71,45 @@ class Unread(dict):
 def weightless() -> Iterator[None]:
     """Let an entry build its network, and neither download nor read weights.
 
-    What it would load by torch.hub, or from Hugging Face as safetensors, is not read, and layers do not take it.
+    What it would load by torch.hub (as torchvision does), or from Hugging Face as safetensors, is not read, and layers
+    do not take it. Functions are replaced below those that modules import by name, or do nothing once this is over: a
+    repository's modules stay imported.
     """
-    loads = nn.Module.load_state_dict
+    loads, reads = nn.Module.load_state_dict, torch.load
+    unread, downloaded, going = Unread(), set[str](), True
+
+    def download(address: str, place: Any, *args: Any, **options: Any) -> None:
+        downloaded.add(str(place))
+
+    def load(file: Any, *args: Any, **options: Any) -> Any:
+        place = str(file) if isinstance(file, str | os.PathLike) else ""
+        kept = place and Path(place).is_relative_to(torch.hub.get_dir())
+        return unread if going and (kept or place in downloaded) else reads(file, *args, **options)
 
     def load_state_dict(module: nn.Module, state: Any, *args: Any, **options: Any) -> Any:
         if isinstance(state, Unread):
             return nn.modules.module._IncompatibleKeys([], [])
         return loads(module, state, *args, **options)
 
-    unread = Unread()
     patches: list[Any] = [
-        patch("torch.hub.load_state_dict_from_url", lambda *args, **options: unread),
+        patch("torch.hub.download_url_to_file", download),
+        patch("torch.load", load),
         patch.object(nn.Module, "load_state_dict", load_state_dict),
     ]
     try:
-        import huggingface_hub  # noqa: F401
+        import huggingface_hub
         import safetensors.torch
 
-        reads = safetensors.torch.load_file
+        fetches, opens = huggingface_hub.hf_hub_download, safetensors.torch.load_file
         nowhere = "weights that are not read"
-        patches.append(patch("huggingface_hub.hf_hub_download", lambda *args, **options: nowhere))
-        patches.append(
-            patch(
-                "safetensors.torch.load_file",
-                lambda path, *args, **options: unread if path == nowhere else reads(path, *args, **options),
-            )
-        )
+
+        def fetch(*args: Any, **options: Any) -> Any:
+            return nowhere if going else fetches(*args, **options)
+
+        def open_file(path: Any, *args: Any, **options: Any) -> Any:
+            return unread if going and path == nowhere else opens(path, *args, **options)
+
+        patches += [patch("huggingface_hub.hf_hub_download", fetch), patch("safetensors.torch.load_file", open_file)]
     except ImportError:  # then the entry cannot have them either
         pass
     for each in patches:
@@ -103,5 +117,6 @@ def weightless() -> Iterator[None]:
     try:
         yield
     finally:
+        going = False
         for each in reversed(patches):
             each.stop()
