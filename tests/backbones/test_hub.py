@@ -293,7 +293,7 @@ STARTED = """
 dependencies = ["torch", "torchvision"]
 from tiny_released.net import started
 """
-STARTED_NET = NET + """
+STARTED_NET = f"""{NET}
 
 import torchvision
 from torch.hub import load_state_dict_from_url

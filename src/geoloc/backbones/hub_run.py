@@ -6,8 +6,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -67,56 +67,67 @@ class Unread(dict):
         return self
 
 
+class Reading:
+    """How weights are downloaded and read while they are not wanted, and as ever once that is over.
+
+    A repository's modules stay imported, and with them what they have imported by name meanwhile.
+    """
+
+    nowhere = "weights that are not read"
+
+    def __init__(self) -> None:
+        self.over = False
+        self.unread, self.downloaded = Unread(), {self.nowhere}
+
+    def download(self, address: str, place: Any, *args: Any, **options: Any) -> None:
+        """Stands for `torch.hub.download_url_to_file`, below what others import by name."""
+        self.downloaded.add(str(place))
+
+    def instead_of_reading(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        """Of a file that would have been downloaded, or was before: nothing."""
+
+        def instead(file: Any, *args: Any, **options: Any) -> Any:
+            known = isinstance(file, str | os.PathLike) and (
+                str(file) in self.downloaded or Path(file).is_relative_to(torch.hub.get_dir())
+            )
+            return self.unread if known and not self.over else read(file, *args, **options)
+
+        return instead
+
+    def instead_of_fetching(self, fetch: Callable[..., Any]) -> Callable[..., Any]:
+        """A place that is none."""
+        return lambda *args, **options: fetch(*args, **options) if self.over else self.nowhere
+
+
+def _load_state_dict(module: nn.Module, state: Any, *args: Any, **options: Any) -> Any:
+    """Take weights, unless they were not read."""
+    if isinstance(state, Unread):
+        return nn.modules.module._IncompatibleKeys([], [])
+    return _LOADS(module, state, *args, **options)
+
+
+_LOADS = nn.Module.load_state_dict
+
+
 @contextmanager
 def weightless() -> Iterator[None]:
     """Let an entry build its network, and neither download nor read weights.
 
     What it would load by torch.hub (as torchvision does), or from Hugging Face as safetensors, is not read, and layers
-    do not take it. Functions are replaced below those that modules import by name, or do nothing once this is over: a
-    repository's modules stay imported.
+    do not take it.
     """
-    loads, reads = nn.Module.load_state_dict, torch.load
-    unread, downloaded, going = Unread(), set[str](), True
+    reading = Reading()
+    with ExitStack() as around:
+        around.callback(setattr, reading, "over", True)
+        around.enter_context(patch("torch.hub.download_url_to_file", reading.download))
+        around.enter_context(patch("torch.load", reading.instead_of_reading(torch.load)))
+        around.enter_context(patch.object(nn.Module, "load_state_dict", _load_state_dict))
+        with suppress(ImportError):  # then the entry cannot have them either
+            import huggingface_hub
+            import safetensors.torch
 
-    def download(address: str, place: Any, *args: Any, **options: Any) -> None:
-        downloaded.add(str(place))
-
-    def load(file: Any, *args: Any, **options: Any) -> Any:
-        place = str(file) if isinstance(file, str | os.PathLike) else ""
-        kept = place and Path(place).is_relative_to(torch.hub.get_dir())
-        return unread if going and (kept or place in downloaded) else reads(file, *args, **options)
-
-    def load_state_dict(module: nn.Module, state: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(state, Unread):
-            return nn.modules.module._IncompatibleKeys([], [])
-        return loads(module, state, *args, **options)
-
-    patches: list[Any] = [
-        patch("torch.hub.download_url_to_file", download),
-        patch("torch.load", load),
-        patch.object(nn.Module, "load_state_dict", load_state_dict),
-    ]
-    try:
-        import huggingface_hub
-        import safetensors.torch
-
-        fetches, opens = huggingface_hub.hf_hub_download, safetensors.torch.load_file
-        nowhere = "weights that are not read"
-
-        def fetch(*args: Any, **options: Any) -> Any:
-            return nowhere if going else fetches(*args, **options)
-
-        def open_file(path: Any, *args: Any, **options: Any) -> Any:
-            return unread if going and path == nowhere else opens(path, *args, **options)
-
-        patches += [patch("huggingface_hub.hf_hub_download", fetch), patch("safetensors.torch.load_file", open_file)]
-    except ImportError:  # then the entry cannot have them either
-        pass
-    for each in patches:
-        each.start()
-    try:
+            fetches = reading.instead_of_fetching(huggingface_hub.hf_hub_download)
+            opens = reading.instead_of_reading(safetensors.torch.load_file)
+            around.enter_context(patch("huggingface_hub.hf_hub_download", fetches))
+            around.enter_context(patch("safetensors.torch.load_file", opens))
         yield
-    finally:
-        going = False
-        for each in reversed(patches):
-            each.stop()
