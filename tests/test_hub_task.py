@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+import torchvision
 from command_line import geoloc, results_of
 from in_process import job_of, work
 from mini import write_mini_city
@@ -95,6 +96,10 @@ def test_it_is_described_and_trained_on(place, tested):
             "takes multiples of 14 pixels, not [480,640]; the nearest is [476,644]",
         ),
         (["hub=custom"], "hub.repository: must be given"),
+        (
+            ["hub=eigenplaces", "hub.backbone=ResNet152"],
+            "hub.backbone: must be one of VGG16, ResNet18, ResNet50, ResNet101, not 'ResNet152'",
+        ),
         (["hub=boq", "checkpoint=pyproject.toml"], "hub: has no effect beside checkpoint=pyproject.toml"),
     ],
 )
@@ -102,6 +107,15 @@ def test_what_goes_with_no_released_network_is_refused(tmp_path, typed, line):
     with pytest.raises(InputError) as caught:
         job_of(tmp_path, "task=test", *typed)
     assert line in str(caught.value)
+
+
+@pytest.mark.parametrize("backbone", ["VGG16", "ResNet18", "ResNet50", "ResNet101", "ResNet152"])
+def test_weights_of_torchvision_that_others_begin_with_are_named(tmp_path, backbone):
+    """The code of CosPlace asks for torchvision's default, and overwrites it with its own weights."""
+    for hub in ("cosplace", "eigenplaces")[: 1 if backbone == "ResNet152" else 2]:
+        files = job_of(tmp_path / hub, "task=test", f"hub={hub}", f"hub.backbone={backbone}").cfg["backbone"]["files"]
+        assert files[0] == getattr(torchvision.models, f"{backbone}_Weights").DEFAULT.url
+        assert files[-1].endswith(f"/{backbone}_2048_{hub}.pth")
 
 
 def test_no_head_may_be_typed(tmp_path):

@@ -26,7 +26,7 @@ from geoloc.messages import did_you_mean
 from geoloc.resume import flat
 from geoloc.settings import Settings
 from geoloc.sweeps import of_sweep
-from geoloc.typed import of_hub, of_hub_size, of_repeats
+from geoloc.typed import of_hub, of_hub_backbone, of_hub_size, of_repeats
 
 # Arguments that are given when the object is made, after the config has been read.
 GIVEN = {
@@ -85,6 +85,9 @@ def problems(cfg: DictConfig) -> list[str]:
     missing = [key for key, value in flat(OmegaConf.to_container(cfg)).items() if value == "???"]
     if missing:
         return [f"{key}: must be given, such as {key}=VALUE" for key in missing]
+    unknown = of_hub_backbone(cfg)
+    if unknown:
+        return unknown
     try:
         content = plain(cfg)
     except OmegaConfBaseException as error:
