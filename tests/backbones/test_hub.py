@@ -368,6 +368,8 @@ def test_changed_code_is_told_and_is_another_network(saved, clone, caplog):
 
 
 def test_terms_and_places_are_no_part_of_the_digest(clone, tmp_path):
+    (clone / "tools.py").mkdir()  # which are no files
+    (clone / "gone.py").symlink_to(clone / "nowhere.py")
     one = net_of(source=str(clone), licence={"code": "MIT"})
     two = net_of(source=str(write_repository(tmp_path / "elsewhere")), licence={"code": "BSD"})
     assert one.digest() == two.digest()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -333,18 +331,3 @@ def test_the_manifest_says_what_the_index_is_of(tmp_path):
     assert content["model"] == "m" * 32
     assert content["segments"][0]["facts"] == {"precision": "exact", "lowest_cosine": 1.0}
     assert repr(geoloc.Index.load(tmp_path)) == "<Index of 7 photos, 24 values each in float32, of model mmmmmmmm>"
-
-
-def test_an_index_needs_neither_faiss_nor_lightning(tmp_path):
-    index_of(range(7)).save(tmp_path)
-    code = f"""
-import sys
-blocked = ("pytorch_lightning", "torchmetrics", "hydra", "omegaconf", "wandb", "faiss", "matplotlib", "timm")
-for name in blocked:
-    sys.modules[name] = None
-import numpy, geoloc
-index = geoloc.Index.load({str(tmp_path)!r})
-print(index.search(numpy.asarray(index.database), 1).rows.ravel().tolist())
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split("\n")[0] == str(list(range(7))), done.stderr
