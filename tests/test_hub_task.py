@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 import torchvision
+import yaml
 from command_line import geoloc, results_of
 from in_process import job_of, work
 from mini import write_mini_city
@@ -14,6 +15,7 @@ from released import write_repository
 
 from geoloc.backbones import hub_code
 from geoloc.errors import InputError
+from geoloc.folders import conf_folder
 from geoloc.net import DescriptorNet
 
 COMMON = ["image_size=[64,64]", "trainer=cpu", "num_workers=0", "recall_values=[1,5]"]
@@ -109,13 +111,21 @@ def test_what_goes_with_no_released_network_is_refused(tmp_path, typed, line):
     assert line in str(caught.value)
 
 
-@pytest.mark.parametrize("backbone", ["VGG16", "ResNet18", "ResNet50", "ResNet101", "ResNet152"])
-def test_weights_of_torchvision_that_others_begin_with_are_named(tmp_path, backbone):
+def test_weights_of_torchvision_that_others_begin_with_are_named(tmp_path):
     """The code of CosPlace asks for torchvision's default, and overwrites it with its own weights."""
-    for hub in ("cosplace", "eigenplaces")[: 1 if backbone == "ResNet152" else 2]:
-        files = job_of(tmp_path / hub, "task=test", f"hub={hub}", f"hub.backbone={backbone}").cfg["backbone"]["files"]
-        assert files[0] == getattr(torchvision.models, f"{backbone}_Weights").DEFAULT.url
-        assert files[-1].endswith(f"/{backbone}_2048_{hub}.pth")
+    for hub in ("cosplace", "eigenplaces"):
+        known = yaml.safe_load((conf_folder() / "hub" / f"{hub}.yaml").read_text(encoding="utf-8"))["hub"]["imagenet"]
+        for backbone, name in known.items():
+            address = getattr(torchvision.models, f"{backbone}_Weights").DEFAULT.url
+            assert address == f"https://download.pytorch.org/models/{name}.pth"
+    files = job_of(tmp_path, "task=test", "hub=eigenplaces", "hub.backbone=ResNet18", "hub.fc_output_dim=256").cfg[
+        "backbone"
+    ]["files"]
+    assert [name.rpartition("/")[2] for name in files] == [
+        "resnet18-f37072fd.pth",
+        "ResNet18_512_cosplace.pth",
+        "ResNet18_256_eigenplaces.pth",
+    ]
 
 
 def test_no_head_may_be_typed(tmp_path):
