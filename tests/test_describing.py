@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,7 @@ def test_every_kind_of_photo_gives_the_same(net, photos):
         "array": arrays,
         "mixed": [photos[0], read_image(photos[1]), arrays[2]],
         "generator": (path for path in photos[:3]),
+        "names": np.array([str(path) for path in photos[:3]]),
     }
     for kind, given in kinds.items():
         found = net.describe(given)
@@ -92,6 +95,10 @@ def test_photos_stand_upright(net, tmp_path):
         ),
         ([1, 2], "not int"),
         (7, "not int"),
+        (b"what a file holds", "not bytes;"),
+        (io.BytesIO(b"what a file holds"), "not BytesIO;"),
+        ({"a.jpg": 1}, "not dict;"),
+        (np.zeros((0, 5, 3), np.uint8), r"not ndarray \(0, 5, 3\) uint8"),
         ("gone.jpg", r"gone\.jpg: no such image"),
     ],
 )

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 import torch
+import torchvision
+import yaml
 from command_line import geoloc, results_of
 from in_process import job_of, work
 from mini import write_mini_city
@@ -13,6 +15,7 @@ from released import write_repository
 
 from geoloc.backbones import hub_code
 from geoloc.errors import InputError
+from geoloc.folders import conf_folder
 from geoloc.net import DescriptorNet
 
 COMMON = ["image_size=[64,64]", "trainer=cpu", "num_workers=0", "recall_values=[1,5]"]
@@ -95,6 +98,10 @@ def test_it_is_described_and_trained_on(place, tested):
             "takes multiples of 14 pixels, not [480,640]; the nearest is [476,644]",
         ),
         (["hub=custom"], "hub.repository: must be given"),
+        (
+            ["hub=eigenplaces", "hub.backbone=ResNet152"],
+            "hub.backbone: must be one of VGG16, ResNet18, ResNet50, ResNet101, not 'ResNet152'",
+        ),
         (["hub=boq", "checkpoint=pyproject.toml"], "hub: has no effect beside checkpoint=pyproject.toml"),
     ],
 )
@@ -102,6 +109,23 @@ def test_what_goes_with_no_released_network_is_refused(tmp_path, typed, line):
     with pytest.raises(InputError) as caught:
         job_of(tmp_path, "task=test", *typed)
     assert line in str(caught.value)
+
+
+def test_weights_of_torchvision_that_others_begin_with_are_named(tmp_path):
+    """The code of CosPlace asks for torchvision's default, and overwrites it with its own weights."""
+    for hub in ("cosplace", "eigenplaces"):
+        known = yaml.safe_load((conf_folder() / "hub" / f"{hub}.yaml").read_text(encoding="utf-8"))["hub"]["imagenet"]
+        for backbone, name in known.items():
+            address = getattr(torchvision.models, f"{backbone}_Weights").DEFAULT.url
+            assert address == f"https://download.pytorch.org/models/{name}.pth"
+    files = job_of(tmp_path, "task=test", "hub=eigenplaces", "hub.backbone=ResNet18", "hub.fc_output_dim=256").cfg[
+        "backbone"
+    ]["files"]
+    assert [name.rpartition("/")[2] for name in files] == [
+        "resnet18-f37072fd.pth",
+        "ResNet18_512_cosplace.pth",
+        "ResNet18_256_eigenplaces.pth",
+    ]
 
 
 def test_no_head_may_be_typed(tmp_path):

@@ -15,6 +15,7 @@ from urllib.error import URLError
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from networks import images
 from released import HUBCONF, NET, write_repository
 
@@ -288,6 +289,48 @@ def test_a_saved_network_is_loaded_without_its_first_weights(saved, clone):
     assert again.spec["backbone"]["source"] == str(clone)
 
 
+STARTED = """
+dependencies = ["torch", "torchvision"]
+from tiny_released.net import started
+"""
+STARTED_NET = f"""{NET}
+
+import torchvision
+from torch.hub import load_state_dict_from_url
+
+
+def started():
+    torchvision.models.squeezenet1_1(weights="DEFAULT")  # as CosPlace and BoQ do, and replace these weights afterwards
+    net = Tiny(8)
+    net.load_state_dict(load_state_dict_from_url("https://example.invalid/small.pth"))
+    return net
+"""
+
+
+def test_weights_that_torchvision_would_download_are_not_wanted_either(tmp_path, cache, monkeypatch):
+    """And what modules import by name reads weights again afterwards."""
+    kept = cache / "checkpoints"
+    kept.mkdir(parents=True)
+    torch.save(weights(), kept / "small.pth")
+    first = torchvision.models.SqueezeNet1_1_Weights.DEFAULT.url.rpartition("/")[2]
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), kept / first)
+    clone = write_repository(tmp_path / "started", STARTED, STARTED_NET)
+    net = net_of("started", source=str(clone))
+    (tmp_path / "run").mkdir()
+    net.save(tmp_path / "run")
+    for path in kept.iterdir():
+        path.rename(tmp_path / path.name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tiny_released"]:
+        del sys.modules[name]  # as in another process
+    pixels = images(2, 3, 64, 64)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.hub, "urlopen", None)
+        assert torch.equal(DescriptorNet.load(tmp_path / "run").describe(pixels), net.describe(pixels))
+    for name in (first, "small.pth"):
+        (tmp_path / name).rename(kept / name)
+    assert torch.equal(net_of("started", source=str(clone)).describe(pixels), net.describe(pixels))
+
+
 def test_a_run_of_a_stranger_runs_no_code(saved, clone, cache, monkeypatch, tmp_path):
     net, run = saved
     monkeypatch.setattr(hub_code, "TRUSTED", set())  # as in another process
@@ -325,6 +368,8 @@ def test_changed_code_is_told_and_is_another_network(saved, clone, caplog):
 
 
 def test_terms_and_places_are_no_part_of_the_digest(clone, tmp_path):
+    (clone / "tools.py").mkdir()  # which are no files
+    (clone / "gone.py").symlink_to(clone / "nowhere.py")
     one = net_of(source=str(clone), licence={"code": "MIT"})
     two = net_of(source=str(write_repository(tmp_path / "elsewhere")), licence={"code": "BSD"})
     assert one.digest() == two.digest()

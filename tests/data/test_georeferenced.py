@@ -107,6 +107,8 @@ def test_one_photo_and_several(tmp_path):
         photos_with_positions([first, tmp_path / "gone.jpg"])
     with pytest.raises(InputError, match="no photos are given"):
         photos_with_positions([])
+    with pytest.raises(InputError, match="the same image is listed twice"):
+        photos_with_positions([first, first.parent / ".." / first.parent.name / first.name])
 
 
 def test_a_data_sets_folder_is_not_a_database(tmp_path):

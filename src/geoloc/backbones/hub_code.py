@@ -214,7 +214,7 @@ class Repository:
 def digest_of(folder: Path) -> bytes:
     """16 bytes that change with the Python files of a folder."""
     found = hashlib.blake2b(digest_size=16)
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(path for path in folder.rglob("*.py") if path.is_file()):
         found.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
     return found.digest()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from torch import nn
 
 log = logging.getLogger(__name__)
@@ -65,43 +67,67 @@ class Unread(dict):
         return self
 
 
+class Reading:
+    """How weights are downloaded and read while they are not wanted, and as ever once that is over.
+
+    A repository's modules stay imported, and with them what they have imported by name meanwhile.
+    """
+
+    nowhere = "weights that are not read"
+
+    def __init__(self) -> None:
+        self.over = False
+        self.unread, self.downloaded = Unread(), {self.nowhere}
+
+    def download(self, address: str, place: Any, *args: Any, **options: Any) -> None:
+        """Stands for `torch.hub.download_url_to_file`, below what others import by name."""
+        self.downloaded.add(str(place))
+
+    def instead_of_reading(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        """Of a file that would have been downloaded, or was before: nothing."""
+
+        def instead(file: Any, *args: Any, **options: Any) -> Any:
+            known = isinstance(file, str | os.PathLike) and (
+                str(file) in self.downloaded or Path(file).is_relative_to(torch.hub.get_dir())
+            )
+            return self.unread if known and not self.over else read(file, *args, **options)
+
+        return instead
+
+    def instead_of_fetching(self, fetch: Callable[..., Any]) -> Callable[..., Any]:
+        """A place that is none."""
+        return lambda *args, **options: fetch(*args, **options) if self.over else self.nowhere
+
+
+def _load_state_dict(module: nn.Module, state: Any, *args: Any, **options: Any) -> Any:
+    """Take weights, unless they were not read."""
+    if isinstance(state, Unread):
+        return nn.modules.module._IncompatibleKeys([], [])
+    return _LOADS(module, state, *args, **options)
+
+
+_LOADS = nn.Module.load_state_dict
+
+
 @contextmanager
 def weightless() -> Iterator[None]:
     """Let an entry build its network, and neither download nor read weights.
 
-    What it would load by torch.hub, or from Hugging Face as safetensors, is not read, and layers do not take it.
+    What it would load by torch.hub (as torchvision does), or from Hugging Face as safetensors, is not read, and layers
+    do not take it.
     """
-    loads = nn.Module.load_state_dict
+    reading = Reading()
+    with ExitStack() as around:
+        around.callback(setattr, reading, "over", True)
+        around.enter_context(patch("torch.hub.download_url_to_file", reading.download))
+        around.enter_context(patch("torch.load", reading.instead_of_reading(torch.load)))
+        around.enter_context(patch.object(nn.Module, "load_state_dict", _load_state_dict))
+        with suppress(ImportError):  # then the entry cannot have them either
+            import huggingface_hub
+            import safetensors.torch
 
-    def load_state_dict(module: nn.Module, state: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(state, Unread):
-            return nn.modules.module._IncompatibleKeys([], [])
-        return loads(module, state, *args, **options)
-
-    unread = Unread()
-    patches: list[Any] = [
-        patch("torch.hub.load_state_dict_from_url", lambda *args, **options: unread),
-        patch.object(nn.Module, "load_state_dict", load_state_dict),
-    ]
-    try:
-        import huggingface_hub  # noqa: F401
-        import safetensors.torch
-
-        reads = safetensors.torch.load_file
-        nowhere = "weights that are not read"
-        patches.append(patch("huggingface_hub.hf_hub_download", lambda *args, **options: nowhere))
-        patches.append(
-            patch(
-                "safetensors.torch.load_file",
-                lambda path, *args, **options: unread if path == nowhere else reads(path, *args, **options),
-            )
-        )
-    except ImportError:  # then the entry cannot have them either
-        pass
-    for each in patches:
-        each.start()
-    try:
+            fetches = reading.instead_of_fetching(huggingface_hub.hf_hub_download)
+            opens = reading.instead_of_reading(safetensors.torch.load_file)
+            around.enter_context(patch("huggingface_hub.hf_hub_download", fetches))
+            around.enter_context(patch("safetensors.torch.load_file", opens))
         yield
-    finally:
-        for each in reversed(patches):
-            each.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from geoloc.errors import InputError
@@ -49,6 +49,14 @@ def of_hub(content: dict[str, Any], typed: Collection[str]) -> list[str]:
             f"hub: has no effect beside checkpoint={content['checkpoint']}, which is a network itself; leave it out"
         )
     return found
+
+
+def of_hub_backbone(cfg: Mapping[str, Any]) -> list[str]:
+    """A backbone that a released network does not come with; other values refer to it, and cannot be resolved."""
+    known = list(cfg["hub"].get("imagenet", {}))
+    if not known or cfg["hub"]["backbone"] in known:
+        return []
+    return [f"hub.backbone: must be one of {', '.join(known)}, not {cfg['hub']['backbone']!r}"]
 
 
 def of_hub_size(content: dict[str, Any]) -> list[str]:

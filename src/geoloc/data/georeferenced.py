@@ -104,7 +104,7 @@ def _some(names: Sequence[str]) -> str:
 def _of_list(paths: list[Path], coordinates: Literal["utm", "local"]) -> PlaceSet:
     """Files from anywhere; their names are relative to the folder that all of them are below."""
     _check_files(paths)
-    absolute = [path.absolute() for path in paths]
+    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - a/../b is b, and one photo one name
     root = Path(os.path.commonpath([path.parent for path in absolute]))
     return _of_files(root, [path.relative_to(root).as_posix() for path in absolute], coordinates)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import IOBase
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,8 +29,9 @@ def photos_of(photos: Photo | Iterable[Photo]) -> list[Photo]:
         InputError: A photo is of another kind.
     """
     alone = isinstance(photos, str | os.PathLike | Image.Image) or (isinstance(photos, np.ndarray) and photos.ndim == 3)
-    numbers = isinstance(photos, np.ndarray) and photos.dtype != object and photos.ndim not in (3, 4)
-    if not alone and (numbers or not isinstance(photos, Iterable)):
+    numbers = isinstance(photos, np.ndarray) and photos.dtype.kind not in "OU" and photos.ndim not in (3, 4)
+    other = isinstance(photos, bytes | bytearray | IOBase | Mapping)  # whose parts are no photos
+    if not alone and (numbers or other or not isinstance(photos, Iterable)):
         raise InputError(_refusal(photos))
     found: list[Photo] = [photos] if alone else list(photos)  # type: ignore[arg-type, list-item]
     for photo in found:
@@ -46,7 +48,8 @@ def check_photo(photo: object) -> None:
     """
     if isinstance(photo, str | os.PathLike | Image.Image):
         return
-    if not (isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and photo.ndim == 3 and photo.shape[2] == 3):
+    pixels = isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and photo.size > 0
+    if not (pixels and photo.ndim == 3 and photo.shape[2] == 3):  # type: ignore[attr-defined]
         raise InputError(_refusal(photo))
 
 

@@ -57,8 +57,8 @@ class Searchable:
         contents, vectors = self.contents, as_descriptors(queries)
         if not len(contents):
             raise InputError(f"{contents.where}: the index is empty")
-        if k < 1:
-            raise InputError(f"k={k}: must be at least 1")
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise InputError(f"k={k!r}: must be a whole number, at least 1")
         if net is not None:
             check_network(contents, net)
         if vectors is None:
@@ -67,6 +67,9 @@ class Searchable:
             vectors = describe_photos(net, queries, what="describing the queries")
         if vectors.shape[1] != contents.dim:
             raise InputError(f"{contents.where}: is of dimension {contents.dim}, and the queries of {vectors.shape[1]}")
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            raise InputError(f"search: the descriptor of query {int(finite.argmin())} is not finite (NaN or infinity)")
         return Hits(self._fitted(contents, engine or Exact()).search(vectors, k), vectors, contents)
 
     def fitted(self, engine: Engine) -> Fitted:

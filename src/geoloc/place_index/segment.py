@@ -52,3 +52,8 @@ def merged(segments: Sequence[Segment], dim: int, dtype: str) -> Segment:
     facts = min((segment.facts for segment in segments), key=lambda each: each.get("lowest_cosine", 1.0))
     parts = [(segment.vectors, segment.kept) for segment in segments]
     return Segment(Stacked(parts, dim, dtype), joined([segment.live for segment in segments]), facts)
+
+
+def are_rows(kept: np.ndarray, rows: int) -> bool:
+    """Whether an array says which of so many rows count: whole numbers, ascending."""
+    return kept.ndim == 1 and kept.dtype == np.int64 and bool((np.diff(kept, prepend=-1, append=rows) > 0).all())

@@ -23,7 +23,7 @@ from geoloc.errors import InputError
 from geoloc.mapped import forget
 from geoloc.place_index.contents import Contents
 from geoloc.place_index.records import of_plain
-from geoloc.place_index.segment import Segment
+from geoloc.place_index.segment import Segment, are_rows
 
 FORMAT = 1
 MANIFEST = "index.json"
@@ -99,27 +99,29 @@ def read(folder: Path) -> tuple[Contents, str]:
 def _opened(folder: Path, content: dict[str, Any]) -> Contents:
     try:
         segments = tuple(_segment(folder, content["dtype"], content["dim"], entry) for entry in content["segments"])
+        if content["coordinates"] not in ("utm", "local") or "multiscale" not in content["shown"]:
+            raise KeyError("coordinates or shown")
         values = {key: content[key] for key in ("model", "dim", "dtype", "coordinates", "shown")}
     except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{folder / MANIFEST}: is damaged ({error}); delete the folder and build the index anew"
-        ) from None
+        reason = f"is damaged ({error}); delete the folder and build the index anew"
+        raise InputError(f"{folder / MANIFEST}: {reason}") from None
     return Contents(**values, segments=segments, where=folder)
 
 
 def _segment(folder: Path, dtype: str, dim: int, entry: dict[str, Any]) -> Segment:
-    name = entry["name"]
+    name, facts = entry["name"], {key: entry["facts"][key] for key in ("precision", "lowest_cosine")}
     try:
         vectors = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
         records = of_plain(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
         kept = np.load(folder / f"{entry['kept']}.npy", allow_pickle=False) if entry["kept"] else None
     except (ValueError, EOFError) as error:
         raise InputError(f"{folder / name}: is damaged ({error}); delete the folder and build the index anew") from None
-    if vectors.shape != (entry["rows"], dim) or vectors.dtype != dtype or len(records) != entry["rows"]:
+    fits = vectors.shape == (entry["rows"], dim) and vectors.dtype == dtype and len(records) == entry["rows"]
+    if not (fits and OWN.fullmatch(f"{name}.npy") and (kept is None or are_rows(kept, entry["rows"]))):
         raise InputError(
             f"{folder / name}: is not what {MANIFEST} says of it; delete the folder and build the index anew"
         )
-    return Segment(vectors, records, entry["facts"], kept, name, entry["kept"])
+    return Segment(vectors, records, facts, kept, name, entry["kept"])
 
 
 def check_folder(folder: Path) -> None:
