@@ -160,6 +160,17 @@ def test_an_unreadable_photo_loses_nothing_of_the_others(network, photos, tmp_pa
     assert "img_2.jpg" in (run / "report.html").read_text()
 
 
+def test_photos_of_which_none_can_be_read_are_refused_before_the_database_is_described(network, photos, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (broken / name).write_text("no photo")
+    typed = [f"checkpoint={network}", f"queries={broken}", f"database={photos / 'database'}"]
+    with pytest.raises(InputError, match=r"none of 2 photos can be read: .*a\.jpg: cannot be read"):
+        work(tmp_path / "run", "task=localize", *QUIET, *typed)
+    assert not (tmp_path / "run" / "index").exists()
+
+
 def test_positions_that_photos_say_show_the_error_and_nothing_else(localize, photos, tmp_path):
     said, silent = tmp_path / "said", tmp_path / "silent"
     source = photos / "queries" / "img_4.jpg"
