@@ -185,7 +185,9 @@ def test_a_search_says_the_same_as_the_test_and_other_precisions(test, trained, 
     del results["calibration"], results["domains"]["mini"]["localization"]
     (old / "results.json").write_text(json.dumps(results))
     (old / "predictions" / "mini.answers.csv").unlink()
-    found = results_of(work(tmp_path / "older", "task=search", f"run={old}"))
+    caplog.clear()
+    found = results_of(work(tmp_path / "older", "task=search", f"run={old}", "answer_precision=0.5"))
+    assert warned(caplog) == ["answer_precision: has no effect, for there is no calibration"]
     assert "calibration" not in found
     assert "ece" not in found["domains"]["mini"]["localization"]
 

@@ -143,6 +143,8 @@ def with_positions(
     found, warnings = usable(None if job.cfg["calibrate"] is False else facts, model, asked)
     for line in warnings:
         log.warning("%s", line)
+    if found is None and "answer_precision" in job.typed:
+        log.warning("answer_precision: has no effect, for there is no calibration")
     located = {}
     for name, result in results.items():
         place = locate(result.domain, result.predictions, result.scores.radius_m, found, job.cfg["answer_precision"])
