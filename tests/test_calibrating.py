@@ -162,7 +162,9 @@ def test_a_database_of_few_photos_is_warned_of(city, trained, tmp_path, caplog, 
     (tmp_path / "few").mkdir()
     for path in sorted((test / "database").iterdir())[:photos]:
         shutil.copy(path, tmp_path / "few")
-    places = [f"database={tmp_path / 'few'}", f"queries={test / 'queries'}"]
+    query = next((test / "queries").iterdir())
+    shutil.copy(query, tmp_path / "query.jpg")  # of a name that needs no quotes
+    places = [f"database={tmp_path / 'few'}", f"queries={tmp_path / 'query.jpg'}"]
     run = work(tmp_path / "run", "task=localize", f"checkpoint={trained}", *places, "trainer=cpu", "num_workers=0")
     lines = warned(caplog)
     assert len(lines) == len(said)
