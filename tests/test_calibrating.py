@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import shutil
 
 import numpy as np
@@ -144,14 +145,31 @@ def test_another_protocol_is_a_loud_warning_that_is_kept(test, trained, tmp_path
         "saved_predictions=10",
         "recall_values=[1,5]",
     )
-    first, second = warned(caplog)
+    first, other, second = warned(caplog)
     assert "another protocol: views hard_resize there, central_crop here; postprocess none there, geo_dbscan" in first
-    assert "voters 20 there, 10 here" in first
+    assert "mini: candidates of each photo that vote: 10 here, 20 where the calibration was fitted" in other
     assert "mini: is judged within 60 m, and the calibration says how sure a position is to lie within 25 m" in second
     again = work(tmp_path / "search", "task=search", f"run={trained}", "postprocess=[geo_dbscan]")
     (said,) = warned(caplog)
     assert "postprocess none there, geo_dbscan here" in said
     assert results_of(again)["domains"]["mini"]["localization"]["ece"] >= 0
+
+
+@pytest.mark.parametrize(("photos", "said"), [(52, []), (5, ["5 here, 20"]), (1, ["1 here, 20"])])
+def test_a_database_of_few_photos_is_warned_of(city, trained, tmp_path, caplog, photos, said):
+    """The vote of one photo is unanimous, whatever it shows."""
+    test = city / "images" / "test"
+    (tmp_path / "few").mkdir()
+    for path in sorted((test / "database").iterdir())[:photos]:
+        shutil.copy(path, tmp_path / "few")
+    query = next((test / "queries").iterdir())
+    shutil.copy(query, tmp_path / "query.jpg")  # of a name that needs no quotes
+    places = [f"database={tmp_path / 'few'}", f"queries={tmp_path / 'query.jpg'}"]
+    run = work(tmp_path / "run", "task=localize", f"checkpoint={trained}", *places, "trainer=cpu", "num_workers=0")
+    lines = warned(caplog)
+    assert len(lines) == len(said)
+    assert all(part in line for part, line in zip(said, lines, strict=True))
+    assert results_of(run)["localization"]["voters"] == min(photos, 20)
 
 
 def test_a_search_says_the_same_as_the_test_and_other_precisions(test, trained, tmp_path, caplog):
@@ -169,7 +187,9 @@ def test_a_search_says_the_same_as_the_test_and_other_precisions(test, trained, 
     del results["calibration"], results["domains"]["mini"]["localization"]
     (old / "results.json").write_text(json.dumps(results))
     (old / "predictions" / "mini.answers.csv").unlink()
-    found = results_of(work(tmp_path / "older", "task=search", f"run={old}"))
+    caplog.clear()
+    found = results_of(work(tmp_path / "older", "task=search", f"run={old}", "answer_precision=0.5"))
+    assert warned(caplog) == ["answer_precision: has no effect, for there is no calibration"]
     assert "calibration" not in found
     assert "ece" not in found["domains"]["mini"]["localization"]
 
@@ -189,7 +209,7 @@ def test_other_weights_are_not_calibrated_by_this(trained, tmp_path, city, caplo
     assert yaml.safe_load((other / "model.yaml").read_text())["calibration"] == net.calibration
     run = work(tmp_path / "run", "task=test", f"checkpoint={other}", f"test_folders=[{city}]", *TEST)
     (said,) = warned(caplog)
-    assert "fitted with other weights than these, and is not used" in said
+    assert "fitted with other weights or at another image size, and is not used" in said
     assert "calibration" not in results_of(run)
 
 
@@ -203,27 +223,15 @@ def test_too_few_wrong_queries_are_one_warning_and_no_calibration(tmp_path, capl
     assert results_of(run)["domains"]["mini"]["localization"]["within"] == 100
 
 
-def test_frames_are_no_metres(city, tmp_path):
-    """A domain that is judged by frames is not located, and fits nothing."""
-    node = {
-        "_target_": "geoloc.data.domains.folder",
-        "path": str(city),
-        "name": "mini",
-        "protocol": {"_target_": "geoloc.data.protocols.Protocol", "frames": 1, "metres_per_frame": 20.0},
-    }
-    (tmp_path / "conf" / "domains").mkdir(parents=True)
-    (tmp_path / "conf" / "domains" / "by_frames.yaml").write_text(yaml.safe_dump({"by_frames": node}))
-    done = geoloc(
-        tmp_path,
-        *(key for key in TINY if not key.startswith(("miner.", "trainer.max", "trainer.check", "data="))),
-        *("task=test", f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "domains@test=[by_frames]"),
-        "hydra.run.dir=run",
-    )
-    assert done.returncode == 0, done.stderr
-    results = results_of(tmp_path / "run")
-    assert "localization" not in results["domains"]["mini"]
-    assert not (tmp_path / "run" / "predictions" / "mini.answers.csv").exists()
-    assert "is judged by frames" in done.stderr + done.stdout + (tmp_path / "run" / "info.log").read_text()
+def test_frames_are_no_metres(test, city, caplog):
+    """A domain that is judged by frames is not located."""
+    frames = "{_target_: geoloc.data.protocols.Protocol, frames: 1, metres_per_frame: 20.0}"
+    node = f"{{_target_: geoloc.data.domains.folder, path: '{city}', name: mini, protocol: {frames}}}"
+    with caplog.at_level(logging.INFO):
+        run = test("domains@test=[]", f"+test.mini={node}", data="task=test")
+    assert "localization" not in results_of(run)["domains"]["mini"]
+    assert not (run / "predictions" / "mini.answers.csv").exists()
+    assert "mini: is judged by frames" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -252,7 +260,8 @@ def test_tasks_that_locate_nothing_refuse_the_keys(task, tmp_path, city):
             "answer_precision=0.8",
         )
     assert "calibrate: has an effect on task=train, task=test alone" in str(caught.value)
-    assert "answer_precision: has an effect on task=train, task=test, task=search alone" in str(caught.value)
+    tasks = "task=train, task=test, task=search, task=localize, task=demo"
+    assert f"answer_precision: has an effect on {tasks} alone" in str(caught.value)
 
 
 @pytest.mark.slow

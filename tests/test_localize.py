@@ -68,6 +68,13 @@ def localize(network, photos, tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def plain(network, photos, tmp_path_factory):
+    """The folder of a run with nothing else typed."""
+    named = [f"checkpoint={network}", f"queries={photos / 'queries'}", f"database={photos / 'database'}"]
+    return work(tmp_path_factory.mktemp("plain") / "run", "task=localize", *QUIET, *named)
+
+
 def rows_of(path):
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -93,11 +100,10 @@ def test_photos_of_a_folder_are_found_where_their_places_are(localize, photos, c
     assert f"{PLACES} answered" in printed
 
 
-def test_geojson_has_longitude_first_and_no_nan(localize):
-    run = localize()
-    text = (run / "answers.geojson").read_text()
+def test_geojson_has_longitude_first_and_no_nan(plain):
+    text = (plain / "answers.geojson").read_text()
     found = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    rows = {row["photo"]: row for row in rows_of(run / "answers.csv")}
+    rows = {row["photo"]: row for row in rows_of(plain / "answers.csv")}
     assert found["type"] == "FeatureCollection"
     assert len(found["features"]) == PLACES
     for feature in found["features"]:
@@ -122,16 +128,15 @@ def test_predictions_are_the_candidates_of_each_photo(localize, photos):
     assert (np.diff(distances, axis=1) >= 0).all()
 
 
-def test_a_second_call_searches_the_index_of_the_first(localize, photos, tmp_path, caplog):
-    first = localize()
+def test_a_second_call_searches_the_index_of_the_first(localize, plain, photos, tmp_path, caplog):
     moved = tmp_path / "moved"
     shutil.copytree(photos / "queries", moved)
     with caplog.at_level(logging.INFO):
-        second = localize(database=first / "index", queries=moved)
+        second = localize(database=plain / "index", queries=moved)
     assert "database: 16 photos of the index" in caplog.text
     assert not (second / "index").exists()
-    assert (second / "answers.csv").read_text() == (first / "answers.csv").read_text()
-    assert results_of(second)["localization"]["database"]["index"] == str((first / "index").resolve())
+    assert (second / "answers.csv").read_text() == (plain / "answers.csv").read_text()
+    assert results_of(second)["localization"]["database"]["index"] == str((plain / "index").resolve())
 
 
 def test_one_photo(localize, photos):
@@ -158,6 +163,17 @@ def test_an_unreadable_photo_loses_nothing_of_the_others(network, photos, tmp_pa
     assert len(json.loads((run / "answers.geojson").read_text())["features"]) == PLACES - 1
     assert results_of(run)["localization"]["photos"] == {"answered": 7, "unknown": 0, "unreadable": 1}
     assert "img_2.jpg" in (run / "report.html").read_text()
+
+
+def test_photos_of_which_none_can_be_read_are_refused_before_the_database_is_described(network, photos, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (broken / name).write_text("no photo")
+    typed = [f"checkpoint={network}", f"queries={broken}", f"database={photos / 'database'}"]
+    with pytest.raises(InputError, match=r"none of 2 photos can be read: .*a\.jpg: cannot be read"):
+        work(tmp_path / "run", "task=localize", *QUIET, *typed)
+    assert not (tmp_path / "run" / "index").exists()
 
 
 def test_positions_that_photos_say_show_the_error_and_nothing_else(localize, photos, tmp_path):
@@ -234,18 +250,17 @@ def test_a_data_set_is_told_which_of_its_folders_is_a_database(localize, photos,
         localize(database=tmp_path / "city")
 
 
-def test_an_index_of_another_network_is_refused(localize, photos, tmp_path):
-    run = localize()
+def test_an_index_of_another_network_is_refused(localize, plain, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     torch.manual_seed(1)
     DescriptorNet.from_spec(spec_of(aggregator="gem", size=(64, 64)), load=False).save(other)
     with pytest.raises(InputError, match="holds descriptors of another network"):
-        localize(database=run / "index", net=other)
+        localize(database=plain / "index", net=other)
     with pytest.raises(InputError, match=r"is a run.s folder; its index is database="):
-        localize(database=run)
+        localize(database=plain)
     with pytest.raises(InputError, match="coordinates: has no effect on database="):
-        localize("coordinates=utm", database=run / "index")
+        localize("coordinates=utm", database=plain / "index")
 
 
 def test_both_are_needed_and_only_here(photos, tmp_path):

@@ -220,6 +220,7 @@ def test_a_run_must_be_one(plain, tmp_path):
     for change, message in (
         ({"status": "testing"}, r"is not finished \(its status is testing\)"),
         ({"status": "failed", "domains": {}}, r"holds no judged domain \(its status is failed\)"),
+        ({"status": "finished", "localization": {}, "domains": {}}, r"holds no judged domain \(it is of task=localize"),
     ):
         (copy / "results.json").write_text(json.dumps(results | change))
         refused(message, f"run={copy}")

@@ -84,7 +84,7 @@ class Locator:
         self.steps = list(steps)
         facts = {} if calibration is None else calibration.fitted_on
         self.radius = float(facts.get("radius_m", radius))
-        self.k, self.voters = k, min(k, VOTERS)
+        self.k, self.voters = k, min(k, VOTERS, len(index))
         self.precision = precision
         self.threshold = None if calibration is None else calibration.threshold(precision)
         self.describer = Describer(_precision(self.how, index))

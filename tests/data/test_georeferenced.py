@@ -89,6 +89,11 @@ def test_a_table_of_photos_anywhere(tmp_path):
     table.write_text("path,lat,lon\ngone.jpg,1,2\nlost.jpg,1,2\n")
     with pytest.raises(InputError, match=r"photos\.csv: .*gone\.jpg and 1 more: no such photo"):
         photos_with_positions(table)
+    beside = tmp_path / "y.csv"
+    beside.write_text("path,lat,lon\nb.jpg,1,2\n")
+    with pytest.raises(InputError, match=r"y\.csv: .*no such photo; its paths are .* name that, .*/y$"):
+        photos_with_positions(beside)
+    assert photos_with_positions(tmp_path / "y").names.tolist() == ["b.jpg"]
     table.write_text("path,lat,lon\nx/a.jpg,100,2\n")
     with pytest.raises(InputError, match=r"latitude must lie in -80\.\.84 .*\(line 2\)"):
         photos_with_positions(table)

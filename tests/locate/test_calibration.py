@@ -14,7 +14,7 @@ from geoloc.errors import InputError
 from geoloc.locate.calibration import Calibration, fit
 from geoloc.locate.folds import folds
 from geoloc.locate.signals import SIGNALS
-from geoloc.locate.usable import usable
+from geoloc.locate.usable import other_voters, usable
 
 PROTOCOL = {"views": {"name": "hard_resize"}, "index": {"_target_": "geoloc.index.exact.Exact"}, "postprocess": {}}
 
@@ -149,6 +149,43 @@ def test_of_other_weights_or_another_version_it_is_not_used(fitted):
         none, (said,) = usable(broken, "abc", PROTOCOL)
         assert none is None
         assert said.endswith("it is not used")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("scales", [0.0, 1.0, 1.0]),
+        ("means", [np.nan, 0.0, 0.0]),
+        ("offset", np.inf),
+        ("errors", []),
+        ("table", []),
+        ("fitted_on", {"model": "abc"}),
+        ("radius_m", -1.0),
+        ("ece", "small"),
+        ("protocol", "mine"),
+    ],
+)
+def test_a_damaged_one_is_not_used(fitted, key, value):
+    facts = fitted.facts()
+    (facts if key in facts else facts["fitted_on"])[key] = value
+    none, (said,) = usable(facts, "abc", PROTOCOL)
+    assert none is None
+    assert "is damaged" in said
+    assert said.endswith("it is not used")
+
+
+@pytest.mark.parametrize("facts", [5, "calibration", [1.0, 2.0]])
+def test_what_is_no_table_is_no_calibration(facts):
+    none, (said,) = usable(facts, "abc", PROTOCOL)
+    assert none is None
+    assert "is no table of values" in said
+
+
+def test_other_numbers_of_voters_are_told(fitted):
+    about = fitted.fitted_on | {"protocol": PROTOCOL | {"voters": 20}}
+    made = replace(fitted, fitted_on=about)
+    assert other_voters(made, 20) == ""
+    assert "vote: 1 here, 20 where the calibration was fitted" in other_voters(made, 1)
 
 
 def test_under_another_protocol_it_is_used_with_a_warning(fitted):

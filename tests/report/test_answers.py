@@ -118,6 +118,8 @@ def test_what_is_told(asked):
     ):
         assert part in told
     assert calibration_lines(facts, None, 0.99, 0.97)[2] == (
-        "Unknown: all photos. Answers are to be right 99 % of the time, and the labelled queries of city bear out"
-        " 97 % at most: answer_precision=0.97 asks for that."
+        "Unknown: all photos, so all coordinates are best guesses. Answers are to be right 99 % of the time"
+        " (answer_precision=0.99), and the 120 labelled queries of city are too few, or too often wrong, to vouch for"
+        " more than 97 %. To have answers, type answer_precision=0.97 or less, or calibrate with more labelled photos"
+        " (calibrate=true)."
     )

@@ -109,8 +109,8 @@ def test_words_of_the_threshold():
     assert "right at 90 % (answer_precision) are given from a confidence of 0.800 on" in last()
     unreached = last(threshold=None, right_of_answered=None, answered=0.0)
     assert 'always "I don\'t know"' in unreached
-    assert "bear out 86 % at most" in unreached
-    assert "answer_precision=0.86 asks for that" in unreached
+    assert "vouch for more than 86 %" in unreached
+    assert "answer_precision=0.86 or less gives answers" in unreached
     assert "fit itself" in words_of(CALIBRATION, {"city": {"localization": FACTS | {"fitted_here": True}}})[1]
     assert "no calibration" in words_of({}, {"city": {"localization": PLAIN}})[0]
 

@@ -125,7 +125,10 @@ def _of_table(table: Path, coordinates: Literal["utm", "local"]) -> PlaceSet:
         _check_files([table.parent / row["path"] for row in rows])
         return to_places(rows, keys, table.parent, coordinates)
     except InputError as error:  # it names the photo, and not the file
-        raise InputError(*(f"{table}: {line}" for line in error.problems)) from None
+        folder = table.with_suffix("")
+        hint = f"; its paths are those of the folder beside it: name that, {folder}"
+        there = (folder / rows[0]["path"]).is_file() and not (table.parent / rows[0]["path"]).is_file()
+        raise InputError(*(f"{table}: {line}{hint if there else ''}" for line in error.problems)) from None
 
 
 def _of_files(root: Path, names: list[str], coordinates: Literal["utm", "local"]) -> PlaceSet:

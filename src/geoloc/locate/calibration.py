@@ -32,6 +32,7 @@ FORMAT = 1
 RIDGE = 1.0
 LEAST = 10  # right queries, and wrong ones, that a fit needs
 ROWS = 100  # of the table of thresholds, at most
+TOLD = ("radius_m", "queries", "right", "ece", "brier", "aurc", "aurc_floor", "r100p")  # numbers of `fitted_on`
 ERRORS = 10  # of the table of errors, at most
 LIKE = 20  # queries of like confidence that a median error is taken of, at least
 # That the precision behind a threshold is no lower. Of 97 pairs of a domain and another like it, the precision itself
@@ -126,6 +127,8 @@ class Calibration:
         Raises:
             InputError: They are not those of a calibration, or are those of other signals.
         """
+        if not isinstance(facts, Mapping):
+            raise InputError(_damaged("is no table of values"))
         if facts.get("format") != FORMAT or list(facts.get("signals", [])) != list(SIGNALS):
             raise InputError(
                 "calibration: was fitted by another version of geoloc; fit it again by task=test calibrate=true"
@@ -138,9 +141,19 @@ class Calibration:
             errors = np.array(facts["errors"], np.float64).reshape(-1, 2)
             table = np.array(facts["table"], np.float64).reshape(-1, 3)
             offset, about = float(facts["offset"]), dict(facts["fitted_on"])
+            numbers = [offset, *(float(about[key]) for key in TOLD)]
+            dict(about.get("protocol", {}))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"calibration: is damaged ({error}); fit it again by task=test calibrate=true") from None
+            raise InputError(_damaged(str(error))) from None
+        if not all(np.isfinite(values).all() for values in (means, scales, weights, errors, table, numbers)):
+            raise InputError(_damaged("a number is not finite"))
+        if not (len(errors) and len(table) and scales.min() > 0 and about["radius_m"] > 0):
+            raise InputError(_damaged("a table is empty, or a scale or the radius is not above 0"))
         return cls(SIGNALS, means, scales, weights, offset, errors, table, about)
+
+
+def _damaged(why: str) -> str:
+    return f"calibration: is damaged ({why}); fit it again by task=test calibrate=true"
 
 
 def fit(

@@ -19,9 +19,8 @@ def usable(
     Args:
         facts: `net.calibration`; None if none came with it.
         model: Hash of the network, `net.digest()`.
-        asked: How candidates are found here, by the keys of `fitted_on["protocol"]`: `radius_m`, `voters`, and as
-            results.json has them `views`, `multiscale`, `decode`, `index` and `postprocess`. What is left out is not
-            compared.
+        asked: How candidates are found here, by the keys of `fitted_on["protocol"]`: as results.json has them
+            `views`, `multiscale`, `decode`, `index` and `postprocess`. What is left out is not compared.
 
     Returns:
         None without facts, or if they are not of this network or cannot be read; and one line a warning, which are to
@@ -34,7 +33,7 @@ def usable(
     except InputError as error:
         return None, [f"{line}; it is not used" for line in error.problems]
     if found.fitted_on.get("model") != model:
-        return None, [f"calibration: was fitted with other weights than these, and is not used; {AGAIN}"]
+        return None, [f"calibration: was fitted with other weights or at another image size, and is not used; {AGAIN}"]
     was = found.fitted_on.get("protocol", {})
     differ = [_difference(key, was.get(key), asked[key]) for key in asked if was.get(key) != asked[key]]
     if not differ:
@@ -45,12 +44,30 @@ def usable(
     ]
 
 
+def other_voters(found: Calibration, voters: int) -> str:
+    """A warning where another number of candidates votes than where a calibration was fitted; empty if it is the same.
+
+    A database of few photos does not have as many as are asked for: one photo agrees with itself on everything.
+
+    Args:
+        found: The calibration.
+        voters: Candidates of each query that vote here.
+    """
+    was = found.fitted_on.get("protocol", {}).get("voters", voters)
+    if was == voters:
+        return ""
+    return (
+        f"candidates of each photo that vote: {voters} here, {was} where the calibration was fitted; confidences and"
+        f" expected errors may be WRONG here; {AGAIN}"
+    )
+
+
 def _difference(key: str, there: Any, here: Any) -> str:
     """What differs, in few words.
 
     Example:
-        >>> _difference("radius_m", 25.0, 10.0), _difference("postprocess", {}, {"geo_dbscan": {"eps": 25.0}})
-        ('radius_m 25 there, 10 here', 'postprocess none there, geo_dbscan here')
+        >>> _difference("decode", "full", "reduced"), _difference("postprocess", {}, {"geo_dbscan": {"eps": 25.0}})
+        ('decode full there, reduced here', 'postprocess none there, geo_dbscan here')
     """
     was, now = _told(there), _told(here)
     return f"{key} {was} there, {now} here" if was != now else f"{key} {now} with other parameters"

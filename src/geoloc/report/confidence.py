@@ -124,8 +124,9 @@ def _threshold(own: Mapping[str, Any]) -> str:
     if own["threshold"] is None:
         most = own["highest_precision"]
         return (
-            f'{asked}: always "I don\'t know", as the queries of the fit bear out {100 * most:g} % at most (one-sided'
-            f" 80 % bound); answer_precision={most:g} asks for that."
+            f'{asked}: there are none, always "I don\'t know". The queries of the fit are too few, or too often wrong,'
+            f" to vouch for more than {100 * most:g} % (one-sided 80 % bound): answer_precision={most:g} or less gives"
+            " answers."
         )
     return (
         f"{asked} are given from a confidence of {own['threshold']:.3f} on, the lowest from which queries of the fit"

@@ -15,10 +15,9 @@ from geoloc.index.exact import Exact
 from geoloc.lit.datamodule import PlaceDataModule
 from geoloc.lit.module import PlaceModule
 from geoloc.lit.protocol import protocol_of
-from geoloc.localization import calibrate, locate
+from geoloc.localization import Located, calibrate, locate
 from geoloc.locate.calibration import Calibration
-from geoloc.locate.usable import usable
-from geoloc.locate.vote import VOTERS
+from geoloc.locate.usable import other_voters, usable
 from geoloc.net import SPEC_FILE
 from geoloc.predictions import Predictions
 from geoloc.result import Result
@@ -92,8 +91,9 @@ def fit_on_val(job: Job, module: PlaceModule, data: PlaceDataModule, model: str,
         for domain in data.domains["val"]
         if (located := locate(domain, found[domain.name], radius)) is not None
     }
+    voters = {"voters": min((located.voters for _, located in pairs.values()), default=0)}
     try:
-        made = calibrate(pairs, {"model": model, "protocol": protocol_now(job, module, data)})
+        made = calibrate(pairs, {"model": model, "protocol": protocol_now(job, module, data) | voters})
     except InputError as error:
         if first:
             log.warning("no calibration, so photos are located without a confidence: %s", error)
@@ -116,15 +116,15 @@ def told(made: Calibration) -> str:
 def protocol_now(job: Job, module: PlaceModule, data: PlaceDataModule) -> dict[str, Any]:
     """Plain values that say how the candidates that vote are found; a calibration holds under these."""
     shown = protocol_of(data.image_size, data.view, module.multiscale, data.decode)
-    return compared(shown | {"index": job.cfg["index"]}, job.cfg["postprocess"], module.evaluation.k)
+    return compared(shown | {"index": job.cfg["index"]}, job.cfg["postprocess"])
 
 
-def compared(protocol: dict[str, Any], chain: dict[str, Any], candidates: int) -> dict[str, Any]:
+def compared(protocol: dict[str, Any], chain: dict[str, Any]) -> dict[str, Any]:
     """What of the `protocol` of results.json, and of the config's chain, a calibration depends on."""
     facts: dict[str, Any] = {
         key: protocol[key] for key in ("views", "multiscale", "decode", "index") if key in protocol
     }
-    facts |= {"postprocess": {name: node for name, node in chain.items() if node}, "voters": min(VOTERS, candidates)}
+    facts |= {"postprocess": {name: node for name, node in chain.items() if node}}
     return json.loads(json.dumps(facts))  # as it comes back from a file
 
 
@@ -143,19 +143,30 @@ def with_positions(
     found, warnings = usable(None if job.cfg["calibrate"] is False else facts, model, asked)
     for line in warnings:
         log.warning("%s", line)
+    if found is None and "answer_precision" in job.typed:
+        log.warning("answer_precision: has no effect, for there is no calibration")
     located = {}
     for name, result in results.items():
         place = locate(result.domain, result.predictions, result.scores.radius_m, found, job.cfg["answer_precision"])
         if place is None:
             log.info("%s: is judged by frames, so its queries are not located in metres", name)
-        elif found is not None and place.radius != found.fitted_on["radius_m"]:
-            log.warning(
-                "%s: is judged within %g m, and the calibration says how sure a position is to lie within %g m:"
-                " confidences are of ANOTHER radius here",
-                *(name, place.radius, found.fitted_on["radius_m"]),
-            )
+        elif found is not None:
+            _warn_of_others(name, place, found)
         located[name] = replace(result, located=place)
     return located, found
+
+
+def _warn_of_others(name: str, place: Located, found: Calibration) -> None:
+    """Warn where a domain is judged by another radius, or located by other candidates, than the fit was."""
+    few = other_voters(found, place.voters)
+    if few:
+        log.warning("%s: %s", name, few)
+    if place.radius != found.fitted_on["radius_m"]:
+        log.warning(
+            "%s: is judged within %g m, and the calibration says how sure a position is to lie within %g m:"
+            " confidences are of ANOTHER radius here",
+            *(name, place.radius, found.fitted_on["radius_m"]),
+        )
 
 
 def _store(job: Job, module: PlaceModule) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from geoloc.data.georeferenced import photos_without
 from geoloc.data.overlap import same_file
+from geoloc.data.pixels import whole
 from geoloc.data.positions_said import metres_apart, positions_said
 from geoloc.earth import earth_centred, to_latlon
 from geoloc.errors import InputError
@@ -44,6 +45,7 @@ def do(job: Job) -> None:
         queries = photos_without(job.cfg["queries"])
     except InputError as error:
         problems = [f"queries: {line}" for line in error.problems]
+    problems += _nothing_readable(job, queries)
     locator = open_locator(job, problems)
     facts = model_facts(locator.net, job.cfg["checkpoint"] or "untrained")
     log.info("%s", describe_model(facts))
@@ -60,11 +62,22 @@ def do(job: Job) -> None:
         )
 
 
+def _nothing_readable(job: Job, queries: list[Path]) -> list[str]:
+    """What is wrong if no photo can be read: found out before a database is described for nothing."""
+    first = ""
+    for path in queries:
+        try:
+            whole(path)
+        except InputError as error:
+            first = first or str(error)
+        else:
+            return []
+    return [f"queries={job.cfg['queries']}: none of {len(queries)} photos can be read: {first}"] if queries else []
+
+
 def _ask(job: Job, locator: Locator, queries: list[Path]) -> Asked:
     """Locate the photos, and find out how far off that is where they say it themselves."""
     vectors, reasons = locator.describe(queries)
-    if len(reasons) == len(queries):
-        raise InputError(f"queries={job.cfg['queries']}: none of {len(queries)} photos can be read: {reasons[0]}")
     readable = [number for number in range(len(queries)) if number not in reasons]
     crops = np.isfinite(vectors[:, 0])
     source = Path(job.cfg["queries"])

@@ -12,7 +12,7 @@ from geoloc.data.georeferenced import photos_with_positions
 from geoloc.errors import InputError
 from geoloc.lit.protocol import protocol_of
 from geoloc.locate.calibration import Calibration
-from geoloc.locate.usable import usable
+from geoloc.locate.usable import other_voters, usable
 from geoloc.locator import Locator, check_steps
 from geoloc.net import DescriptorNet
 from geoloc.place_index.index import Index
@@ -86,7 +86,7 @@ def open_locator(job: Job, problems: Sequence[str] = ()) -> Locator:
     view = job.make(cfg["views"])
     how = Describing(view, cfg["extraction"], cfg["infer_batch_size"], cfg["num_workers"], cfg["decode"])
     calibration = _calibration(job, net, how)
-    return Locator(
+    locator = Locator(
         net,
         _index(job, net, source),
         calibration,
@@ -97,6 +97,10 @@ def open_locator(job: Job, problems: Sequence[str] = ()) -> Locator:
         engine=job.make(cfg["index"]),
         describing=how,
     )
+    few = other_voters(calibration, locator.voters) if calibration else ""
+    if few:
+        log.warning("%s", few)
+    return locator
 
 
 def _tried(attempt: Callable[[], Found], problems: list[str]) -> Found | None:
@@ -133,7 +137,7 @@ def _calibration(job: Job, net: DescriptorNet, how: Describing) -> Calibration |
     """What turns votes into confidences, if it came with the network and was fitted to it; warns of what is wrong."""
     cfg = job.cfg
     protocol = protocol_of(net.image_size, how.view, net.multiscale, how.decode) | {"index": cfg["index"]}
-    asked = compared(protocol, cfg["postprocess"], cfg["saved_predictions"])
+    asked = compared(protocol, cfg["postprocess"])
     found, warnings = usable(net.calibration, net.digest(), asked)
     for line in warnings:
         log.warning("%s", line)

@@ -132,7 +132,10 @@ def open_run(folder: str | Path | None, key: str = "run") -> SavedRun:
     if not results:
         raise InputError(f"{where}: not the folder of a run (it has no results.json)")
     if not results.get("domains"):
-        raise InputError(f"{where}: holds no judged domain (its status is {results.get('status', 'unknown')})")
+        why = f"its status is {results.get('status', 'unknown')}"
+        if "localization" in results:
+            why = "it is of task=localize, and report.html there shows its answers"
+        raise InputError(f"{where}: holds no judged domain ({why})")
     if results["status"] != "finished":  # its descriptors may be half of one network and half of another
         raise InputError(f"{where}: is not finished (its status is {results['status']})")
     if "protocol" not in results:

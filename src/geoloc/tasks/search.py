@@ -62,7 +62,7 @@ def do(job: Job) -> float:
     steps, n = build.steps(job), _monitored(run, job)
     tuned, tuned_on = _tune(run, job, steps) if tunable(steps) else ({}, {})
     results = {name: _search(run, job, name, steps) for name in run.results["domains"]}
-    asked = compared(next(iter(results.values())).protocol, job.cfg["postprocess"], _candidates(results))
+    asked = compared(next(iter(results.values())).protocol, job.cfg["postprocess"])
     model = run.results["model"].get("digest", "")
     results, used = with_positions(job, results, run.results.get("calibration"), model, asked)
     write_results(job, run.results["model"], results, {"search": time.perf_counter() - start}, tuned_on, tuned, used)
@@ -70,11 +70,6 @@ def do(job: Job) -> float:
     tell_positions(results)
     log.info("report: %s", write_page(job.folder, job.cfg["report_queries"]))
     return float(np.mean([result.scores.recalls[n] for result in results.values()]))
-
-
-def _candidates(results: dict[str, Result]) -> int:
-    """Predictions of each query, of the domain that has most."""
-    return max(result.predictions.ids.shape[1] for result in results.values())
 
 
 def _search(run: SavedRun, job: Job, name: str, steps: list[Step]) -> Result:

@@ -122,7 +122,8 @@ def position_line(name: str, facts: Mapping[str, Any]) -> str:
     if facts["threshold"] is None:
         most = facts["highest_precision"]
         return (
-            f"{said}; {asked}: none, as labelled queries bear out {100 * most:g} % at most (answer_precision={most:g})"
+            f"{said}; {asked}: none, as the labelled queries of the calibration are too few, or too often wrong, to"
+            f" vouch for more than {100 * most:g} % (answer_precision={most:g})"
         )
     if facts["right_of_answered"] is None:
         return f"{said}; {asked}: none, as no query is so sure"

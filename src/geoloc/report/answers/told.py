@@ -54,8 +54,10 @@ def calibration_lines(facts: Mapping[str, Any], threshold: float | None, precisi
     )
     if threshold is None:
         limit = (
-            f"Unknown: all photos. Answers are to be right {100 * precision:g} % of the time, and the labelled queries"
-            f" of {where} bear out {100 * most:g} % at most: answer_precision={most:g} asks for that."
+            f"Unknown: all photos, so all coordinates are best guesses. Answers are to be right {100 * precision:g} %"
+            f" of the time (answer_precision={precision:g}), and the {facts['queries']:,} labelled queries of {where}"
+            f" are too few, or too often wrong, to vouch for more than {100 * most:g} %. To have answers, type"
+            f" answer_precision={most:g} or less, or calibrate with more labelled photos (calibrate=true)."
         )
     else:
         limit = (
