@@ -1,17 +1,16 @@
 """The page in a real browser, served by a real server."""
 
 import shutil
-import threading
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import utm
 from mini import name_of, write_image
+from serving import served
 
 from geoloc.demo.about import about
 from geoloc.demo.app import Example, make_app
-from geoloc.demo.server import address_of, bind, server_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -39,21 +38,6 @@ COLOURED = """
   return count;
 }
 """
-
-
-@contextmanager
-def served(app):
-    """The address of a running server."""
-    taken = bind("127.0.0.1", 0)
-    server = server_of(app)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
-    thread.start()
-    try:
-        yield address_of(taken)
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        taken.close()
 
 
 def until(page, expression):

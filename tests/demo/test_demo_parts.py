@@ -6,13 +6,15 @@ import logging
 import socket
 import threading
 import time
+import urllib.request
 
 import numpy as np
 import pytest
 from PIL import Image
+from serving import served
 
 from geoloc import earth
-from geoloc.demo import thumbnails
+from geoloc.demo import server, thumbnails
 from geoloc.demo.base import CLOUD, Base
 from geoloc.demo.line import Line
 from geoloc.demo.refused import Refused
@@ -192,11 +194,50 @@ def test_the_address_of_a_page_that_is_open_to_all(monkeypatch):
 
 
 def test_an_open_page_is_warned_of(monkeypatch, caplog):
-    from geoloc.demo import server
-
     monkeypatch.setattr(server, "server_of", lambda app: type("Server", (), {"run": lambda self, sockets: None})())
     for host, warned in (("0.0.0.0", True), ("127.0.0.1", False)):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             server.serve(None, bind(host, 0))
         assert ("open to everybody" in caplog.text) == warned
+
+
+async def hello(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: ",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n.",
+    ],
+)
+def test_who_asks_nothing_is_not_waited_for(monkeypatch, begun):
+    """A first request that does not come or does not end, a second one, a body that nobody reads."""
+    monkeypatch.setattr(server, "SILENCE", 0.3)
+    with served(hello) as address:
+        host, port = address.removeprefix("http://").rstrip("/").split(":")
+        with socket.create_connection((host, int(port)), timeout=9) as connection:
+            connection.sendall(begun)
+            got = b""
+            try:
+                while more := connection.recv(1000):
+                    got += more
+            except ConnectionResetError:
+                pass
+    assert got.count(b"hello") == begun.count(b"\r\n\r\n")
+
+
+def test_who_waits_for_an_answer_is_not_sent_away(monkeypatch):
+    monkeypatch.setattr(server, "SILENCE", 0.1)
+
+    async def late(scope, receive, send):
+        await asyncio.sleep(0.5)
+        await hello(scope, receive, send)
+
+    with served(late) as address, urllib.request.urlopen(address, timeout=9) as answer:
+        assert answer.read() == b"hello"

@@ -107,6 +107,7 @@ def test_the_weights_are_the_network(exported):
     assert torch.equal(again.describe(images(2, 3, 64, 96)), net.describe(images(2, 3, 64, 96)))
 
 
+@pytest.mark.slow
 def test_weights_above_2_gb_lie_beside_the_onnx_file(exported, monkeypatch, tmp_path):
     net, _, _ = exported
     monkeypatch.setattr("geoloc.export.onnx_file.ONE_FILE", 1_000_000)
@@ -120,6 +121,7 @@ def test_weights_above_2_gb_lie_beside_the_onnx_file(exported, monkeypatch, tmp_
     assert parity(net.describe(batch), made.run(batch)).fits
 
 
+@pytest.mark.slow
 def test_a_runtime_that_disagrees_at_other_sizes_gets_a_fixed_one(exported, monkeypatch, tmp_path):
     net, _, _ = exported
 

@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from geoloc.demo.guard import LOCAL
 from geoloc.errors import InputError
@@ -15,6 +16,33 @@ from geoloc.errors import InputError
 log = logging.getLogger(__name__)
 CONNECTIONS = 100  # at a time; more are answered by 503
 FAREWELL = 5  # seconds that open connections get at the end
+SILENCE = 30.0  # seconds after which a connection that asks nothing is ended
+
+
+class Impatient(H11Protocol):
+    """HTTP that hangs up on whoever asks nothing.
+
+    uvicorn waits for ever for the first request and for the rest of one that has begun: as many connections as are
+    taken at a time, each of them silent, would keep everybody else away.
+    """
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to watch."""
+        super().connection_made(transport)
+        self._last = self.cycle
+        self._watch = self.loop.call_later(SILENCE, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Watch no more."""
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        if self.cycle is self._last and (self.cycle is None or self.cycle.response_complete):
+            self.transport.abort()  # what is written to somebody who does not read it is not waited for either
+            return
+        self._last = self.cycle
+        self._watch = self.loop.call_later(SILENCE, self._look)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -66,6 +94,7 @@ def server_of(app: Any) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Impatient,
             log_config=None,  # the run's log is set up
             log_level="warning",
             access_log=False,

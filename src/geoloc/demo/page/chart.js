@@ -90,8 +90,8 @@ class Chart extends MapView {
     this.paintBase(pen, colours);
     if (this.answer) {
       this.paintCircle(pen, colours);
-      this.paintFound(pen, colours);
       this.paintHere(pen, colours);
+      this.paintFound(pen, colours);
     }
     pen.globalAlpha = 1;
     paintScale(this, pen, colours);
