@@ -70,7 +70,7 @@ def asked(address, data=None, **headers):
 
 def address_in(folder, job):
     """The address that a starting server prints into its log."""
-    for _ in range(300):
+    for _ in range(900):
         for log in Path(folder).glob("logs/default/*/info.log"):
             if "http://" in log.read_text():
                 return log.read_text().partition("http://")[2].split()[0]

@@ -22,8 +22,8 @@ SILENCE = 30.0  # seconds after which a connection that asks nothing is ended
 class Impatient(H11Protocol):
     """HTTP that hangs up on whoever asks nothing.
 
-    uvicorn waits for ever for the first request and for the rest of one that has begun: as many connections as are
-    taken at a time, each of them silent, would keep everybody else away.
+    uvicorn waits for ever for the first request and for the rest of one that has begun: silent connections, as many as
+    are taken at a time, would keep everybody else away.
     """
 
     def connection_made(self, transport: Any) -> None:
