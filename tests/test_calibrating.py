@@ -109,6 +109,7 @@ def test_answers_are_what_the_vote_and_the_calibration_say(trained):
         assert told["answered"] == pytest.approx(100 * (confidence >= told["threshold"]).mean())
 
 
+@pytest.mark.slow
 def test_what_validation_has_found_gives_the_same_calibration_as_describing_once_more(test, city, trained):
     """Training keeps the predictions of its best validation; a test describes the val domain for it."""
     run = test("calibrate=true", f"val_folder={city}")
@@ -172,6 +173,7 @@ def test_a_database_of_few_photos_is_warned_of(city, trained, tmp_path, caplog, 
     assert results_of(run)["localization"]["voters"] == min(photos, 20)
 
 
+@pytest.mark.slow
 def test_a_search_says_the_same_as_the_test_and_other_precisions(test, trained, tmp_path, caplog):
     again = work(tmp_path / "search", "task=search", f"run={trained}", "answer_precision=0.5")
     assert warned(caplog) == []
@@ -194,6 +196,7 @@ def test_a_search_says_the_same_as_the_test_and_other_precisions(test, trained, 
     assert "ece" not in found["domains"]["mini"]["localization"]
 
 
+@pytest.mark.slow
 def test_steps_that_reorder_are_applied_before_the_fit(test, city, caplog):
     run = test("calibrate=true", f"val_folder={city}", "postprocess=[geo_dbscan]")
     assert list(results_of(run)["calibration"]["fitted_on"]["protocol"]["postprocess"]) == ["geo_dbscan"]

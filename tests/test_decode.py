@@ -103,7 +103,10 @@ def test_a_run_tells_it(mini_city, tmp_path, caplog):
 
 @pytest.mark.parametrize("task", ["search", "report", "check", "compare"])
 def test_it_is_refused_where_it_has_no_effect(task, tmp_path):
-    with pytest.raises(InputError, match="decode: has an effect on task=train, task=test, task=describe alone"):
+    with pytest.raises(
+        InputError,
+        match="decode: has an effect on task=train, task=test, task=describe, task=localize, task=demo alone",
+    ):
         job_of(tmp_path, f"task={task}", "decode=reduced")
 
 

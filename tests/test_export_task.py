@@ -60,6 +60,7 @@ def results_of(folder):
     return json.loads((folder / "results.json").read_text())
 
 
+@pytest.mark.slow
 def test_it_leaves_each_format_and_what_was_found_of_it(exported, run):
     results = results_of(exported)
     assert (results["status"], results["task"]) == ("finished", "export")
@@ -83,6 +84,7 @@ def test_it_leaves_each_format_and_what_was_found_of_it(exported, run):
     assert set(ways[2:4]) == {"ONNX Runtime, CPU", "torch.export"}
 
 
+@pytest.mark.slow
 def test_the_folder_is_a_checkpoint_and_loads(exported, run, mini_city, tmp_path):
     net, own = package.load(exported), package.load(run)
     batch = images(2, 3, 64, 64)
@@ -107,6 +109,7 @@ def read_config_of(folder):
     return yaml.safe_load((folder / "model.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_the_card_tells_where_the_network_comes_from_and_how_good_it_is(exported):
     text = (exported / "MODEL_CARD.md").read_text()
     for line in (
@@ -129,6 +132,7 @@ def test_the_card_tells_where_the_network_comes_from_and_how_good_it_is(exported
     assert "described_only" not in text
 
 
+@pytest.mark.slow
 def test_what_the_card_says_to_type_works(exported, tmp_path):
     """In a process of its own, where the files are; ONNX Runtime and torch without geoloc."""
     write_image(exported / "photo.jpg", seed=3, size=(90, 120))

@@ -27,12 +27,12 @@ WHOLE = ["hub.entry=own", "hub.mean=[0,0,0]", "hub.std=[1,1,1]"]
 def place(tmp_path_factory):
     """A clone, a city, and torch.hub's folder for the time of these tests."""
     root = tmp_path_factory.mktemp("hub_task")
-    before = torch.hub.get_dir()
+    before = torch.hub._hub_dir
     torch.hub.set_dir(root / "hub")
     write_repository(root / "clone")
     write_mini_city(root / "mini")
     yield root
-    torch.hub.set_dir(before)
+    torch.hub._hub_dir = before  # None: as TORCH_HOME says, which other tests set
     for name in [name for name in sys.modules if name.partition(".")[0] == "tiny_released"]:
         del sys.modules[name]
 

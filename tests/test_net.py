@@ -12,7 +12,7 @@ from geoloc.net import DescriptorNet
 
 PAIRS = [
     # The default suite takes every backbone and every aggregator, but not all pairs.
-    pytest.param(b, a, marks=[] if b == "resnet18" or a in ("gem", "netvlad", "cls") else pytest.mark.slow)
+    pytest.param(b, a, marks=[] if b == "resnet18" or a in ("gem", "cls") else pytest.mark.slow)
     for b in choices("backbone")
     for a in choices("aggregator")
 ]

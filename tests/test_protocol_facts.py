@@ -60,6 +60,7 @@ def pano_of(name):
     return name.split("@")[7]
 
 
+@pytest.mark.slow
 def test_panoramas_from_test_to_search(run, tmp_path, capsys):
     kept = run("tokyo247_panoramas", "keep_descriptors=true")
     facts = results_of(kept)["domains"]["tokyo247_panoramas"]

@@ -73,9 +73,10 @@ def test_predictions_agree_with_the_recalls(trained):
 
 
 # What a domain's entry has beside the scores, which its slices have too.
-RESULT_ALONE = ("bootstrap95", "coordinates", "folders", "meters", "protocol", "seconds", "slices")
+RESULT_ALONE = ("bootstrap95", "coordinates", "folders", "localization", "meters", "protocol", "seconds", "slices")
 
 
+@pytest.mark.slow
 def test_recalls_by_condition(trained, mini_city, tmp_path):
     """The mini city's six queries, three of them noted: day, night, night."""
     _, run, _ = trained

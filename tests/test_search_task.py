@@ -286,6 +286,7 @@ def test_an_index_is_kept_beside_the_descriptors(kept, tmp_path, caplog, monkeyp
     assert content_of(run)["descriptors/mini.npy"] == before["descriptors/mini.npy"]
 
 
+@pytest.mark.slow
 def test_crops_may_be_searched_under_another_view_of_them(kept, test, tmp_path):
     for view in (["views=nearest_crop"], ["views=maj_voting", "views.weight=0.2"]):
         found = work(tmp_path / view[0], "task=search", f"run={kept}", *view, *OTHER)

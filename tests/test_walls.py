@@ -17,12 +17,6 @@ def test_importing_geoloc_is_light():
     assert loaded_by("import geoloc") == set()
 
 
-def test_loading_a_network_needs_neither_lightning_nor_hydra():
-    spec = "{'backbone': {'_target_': 'geoloc.backbones.resnet.ResNet', 'weights': 'none'}, 'aggregator': {'_target_': "
-    spec += "'geoloc.aggregators.netvlad.NetVLAD'}, 'image_size': [64, 64]}"
-    assert loaded_by(f"from geoloc.net import DescriptorNet\nDescriptorNet.from_spec({spec})") == set()
-
-
 def test_help_does_not_load_torch():
     code = "import sys, geoloc.run; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -34,12 +34,12 @@ WHOLE = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
 def cache(tmp_path, monkeypatch):
     """torch.hub's folder, of this test alone; modules of its repositories are forgotten afterwards."""
     folder = tmp_path / "hub"
-    before = torch.hub.get_dir()
+    before = torch.hub._hub_dir
     torch.hub.set_dir(folder)
     monkeypatch.delenv(hub_code.VARIABLE, raising=False)
     monkeypatch.setattr(hub_code, "TRUSTED", set())
     yield folder
-    torch.hub.set_dir(before)
+    torch.hub._hub_dir = before  # None: as TORCH_HOME says, which other tests set
     for name in [name for name in sys.modules if name.partition(".")[0] == "tiny_released"]:
         del sys.modules[name]
 

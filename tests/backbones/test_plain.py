@@ -12,7 +12,10 @@ from geoloc.errors import InputError
 
 @pytest.mark.parametrize(
     ("kind", "architecture", "trained", "size"),
-    [(AlexNet, "alexnet", ["6", "8", "10"], (29, 39)), (VGG16, "vgg16", ["24", "26", "28"], (30, 40))],
+    [
+        (AlexNet, "alexnet", ["6", "8", "10"], (29, 39)),
+        pytest.param(VGG16, "vgg16", ["24", "26", "28"], (30, 40), marks=pytest.mark.slow),
+    ],
 )
 def test_the_cut_is_that_of_the_benchmark(kind, architecture, trained, size, tmp_path):
     torch.manual_seed(0)

@@ -47,6 +47,9 @@ def whitened():
     return net
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     net, folder = whitened(), tmp_path_factory.mktemp("exported")
@@ -107,7 +110,6 @@ def test_the_weights_are_the_network(exported):
     assert torch.equal(again.describe(images(2, 3, 64, 96)), net.describe(images(2, 3, 64, 96)))
 
 
-@pytest.mark.slow
 def test_weights_above_2_gb_lie_beside_the_onnx_file(exported, monkeypatch, tmp_path):
     net, _, _ = exported
     monkeypatch.setattr("geoloc.export.onnx_file.ONE_FILE", 1_000_000)
@@ -121,7 +123,6 @@ def test_weights_above_2_gb_lie_beside_the_onnx_file(exported, monkeypatch, tmp_
     assert parity(net.describe(batch), made.run(batch)).fits
 
 
-@pytest.mark.slow
 def test_a_runtime_that_disagrees_at_other_sizes_gets_a_fixed_one(exported, monkeypatch, tmp_path):
     net, _, _ = exported
 
@@ -146,7 +147,6 @@ def chosen_pairs():
     return [*each, *((backbone, "cls") for backbone in WITH_CLS), ("cct384", "seqpool")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pair", chosen_pairs(), ids="-".join)
 def test_each_backbone_and_aggregator_can_be_exported(pair, tmp_path):
     """At its own size; a new yaml is tested without writing a test."""
@@ -177,7 +177,6 @@ STEPS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("pair", "step"), STEPS.items(), ids=["-".join(pair) for pair in STEPS])
 def test_sizes_that_a_pair_takes(pair, step, tmp_path):
     torch.manual_seed(0)

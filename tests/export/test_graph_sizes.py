@@ -46,6 +46,7 @@ def test_a_network_of_one_size_says_so():
     assert graph.note == "the backbone takes images of this size alone"
 
 
+@pytest.mark.slow
 def test_regions_that_depend_on_the_size_are_found_out():
     net = net_of("resnet18", "rmac")
     graph = graph_of(net)

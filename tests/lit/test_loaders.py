@@ -16,7 +16,7 @@ def with_dropout(seed=0):
     return net
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_resumed_run_drops_out_what_a_straight_one_does(mini_city, tmp_path, workers):
     """Each start of a loader draws a number; Lightning starts that of a resumed epoch once, others twice."""
 
