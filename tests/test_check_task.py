@@ -60,6 +60,7 @@ def test_a_good_set_passes_and_is_described(city, tmp_path):
     assert not re.search(r"(src|href)=\"(?!data:)", page)  # nothing is fetched from anywhere
 
 
+@pytest.mark.slow
 def test_what_spoils_results_is_said_and_the_exit_code_is_1(city, tmp_path):
     """One command, all that is wrong: in test a cut file and a photo that finds itself, and no positions in val."""
     cut = first(city, "test", "database")

@@ -295,6 +295,7 @@ def slow_hits(run, n):
     return found
 
 
+@pytest.mark.slow
 def test_a_real_pair_of_runs(tmp_path):
     city = write_hard_city(tmp_path / "mini", places=10)
     one = work(tmp_path / "one", *TEST, f"data.path={city}")

@@ -280,6 +280,7 @@ def test_a_calibration_goes_along_in_the_exported_folder(run, tmp_path):
     assert DescriptorNet.load(folder).calibration == {"weights": [1.0, 2.0]}
 
 
+@pytest.mark.slow
 def test_a_released_network_of_others_is_exported(tmp_path):
     clone = write_repository(tmp_path / "clone")
     typed = (

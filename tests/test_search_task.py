@@ -389,6 +389,7 @@ def test_describe_refuses_what_is_of_the_search(city, tmp_path, typed, message):
         work(tmp_path / "run", "task=describe", *NET, f"data.path={city}", typed)
 
 
+@pytest.mark.slow
 def test_weights_are_tuned_on_val_before_the_test(test, plain, city, tmp_path):
     typed = ["postprocess=[geo_density]", "postprocess.geo_density.bandwidth=60"]
     run = test(*typed)

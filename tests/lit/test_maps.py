@@ -195,6 +195,7 @@ def test_maps_of_bfloat16_are_for_mining_alone(mini_city, tmp_path, caplog, monk
         assert same(found[0][0], found[1][0])
 
 
+@pytest.mark.slow
 def test_queries_that_are_augmented_are_read_and_the_others_stored(mini_city, tmp_path):
     augment = Augment([Gamma([0.5, 2.0], [0.3, 1.0])], keep_original=True)
     found = [
@@ -238,6 +239,7 @@ def test_two_processes_share_one_store(mini_city, tmp_path):
     assert not (tmp_path / "descriptors").exists()
 
 
+@pytest.mark.slow
 def test_a_run_stores_maps_and_says_so(mini_city, tmp_path, caplog):
     found, typed = [], [*TINY, "backbone.freeze=early", "extraction=exact", f"data.path={mini_city}"]
     for limit in ("0", "0.001"):

@@ -32,7 +32,8 @@ def run(city, tmp_path, epochs, ckpt=None, folder=None, full=False):
     return net, trainer, best
 
 
-@pytest.mark.parametrize("full", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("full", [False, True])
 def test_interrupted_and_resumed_equals_straight(mini_city, tmp_path, full):
     """Field fault E6: the same weights, the same table, the same best, on CPU to the last bit."""
     straight, _, best = run(mini_city, tmp_path / "straight", 4, full=full)

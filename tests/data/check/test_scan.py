@@ -84,6 +84,7 @@ def test_two_processes_find_what_one_finds(tmp_path, files):
         assert getattr(alone, name).tolist() == getattr(shared, name).tolist(), name
 
 
+@pytest.mark.slow
 def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path, files):
     code = (
         "import os, sys, time\nfrom pathlib import Path\nfrom geoloc.data.check import scan\n"
