@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 # Threads of several test processes would wait for each other, and take many times as long. Before torch is imported.
@@ -34,3 +35,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> None:
     os.environ["WANDB_MODE"] = "offline"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium that is on this machine."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()

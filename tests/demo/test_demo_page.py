@@ -49,15 +49,6 @@ def until(page, expression):
     pytest.fail(f"never: {expression}")
 
 
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
 @contextmanager
 def opened(browser, locator, **context):
     """The page; afterwards it must have said nothing and have asked its own server alone."""

@@ -44,15 +44,6 @@ def _blend(path, place):
     path.with_name("other.jpg").unlink()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def page(run, browser):
     """The page, opened; afterwards it must have said nothing and asked for files alone."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from geoloc.console import fancy, terminal
 from geoloc.lit.protocol import protocol_of
 from geoloc.locator import Locator, metres_of
 from geoloc.place_index.index import Index
@@ -20,7 +19,7 @@ from geoloc.report.cost import network_rows
 from geoloc.report.protocol import protocol_rows, step_rows
 from geoloc.report.told import length
 from geoloc.tasks.job import Job
-from geoloc.tasks.table import fits, plain_table, rich_table
+from geoloc.tasks.table import print_rows
 
 SHOWN = 10  # answers on the console
 
@@ -109,13 +108,7 @@ def _short(name: str, most: int = 44) -> str:
 
 def print_answers(asked: Asked) -> None:
     """Print the first answers to standard output, apart from the log, and how many there are."""
-    rows = answer_rows(asked)
-    table = rich_table(rows) if fancy(sys.stdout) else None
-    if table is not None and fits(table):
-        sys.stdout.flush()
-        terminal(error=False).print(table)
-    else:
-        sys.stdout.write(f"\n{plain_table(rows)}\n\n")
+    print_rows(answer_rows(asked))
     more = len(asked.answers) - SHOWN
     counts = ", ".join(f"{number:,} {status}" for status, number in asked.counts().items() if number)
     sys.stdout.write(f"{f'and {more:,} more; ' if more > 0 else ''}{counts}\n\n")

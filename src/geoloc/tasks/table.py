@@ -69,6 +69,16 @@ def fits(table: Any) -> bool:
     return Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width
 
 
+def print_rows(rows: list[list[str]]) -> None:
+    """Print a table to standard output, apart from the log: by rich on a terminal that is wide enough for it."""
+    table = rich_table(rows) if fancy(sys.stdout) else None
+    if table is not None and fits(table):
+        sys.stdout.flush()
+        terminal(error=False).print(table)
+    else:
+        sys.stdout.write(f"\n{plain_table(rows)}\n\n")
+
+
 def judging(results: dict[str, Result]) -> str:
     """How the domains were judged: a line each, or one for all if it is the same."""
     said = {
@@ -87,12 +97,7 @@ def print_table(results: dict[str, Result]) -> None:
     changed = {name: result.changes for name, result in results.items() if result.changes}
     before_after = f"before and after post-processing:\n{console_table(changed)}\n\n" if changed else ""
     rows = recall_rows(results)
-    table = rich_table(rows) if fancy(sys.stdout) else None
-    if table is not None and fits(table):
-        sys.stdout.flush()
-        terminal(error=False).print(table)
-    else:
-        sys.stdout.write(f"\n{plain_table(rows)}\n\n")
+    print_rows(rows)
     sys.stdout.write(f"{judging(results)}\n\n{before_after}")
     sys.stdout.flush()
 
