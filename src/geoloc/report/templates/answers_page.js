@@ -5,13 +5,7 @@
   live.hidden = false;
   const gallery = new AnswerGallery(live, data);
   const map = new AnswerMap(live.querySelector(".map"), data);
-  gallery.onShow = (queries) => {
-    map.shown = queries;
-    map.draw();
-  };
-  gallery.onMap = (query) => map.focusOn(query);
-  map.onPick = (query) => gallery.reveal(query);
-  gallery.onShow(gallery.shown);
+  gallery.tie(map);
   if (data.queries.length === 1) {
     map.focusOn(0);
     scrollTo(0, 0);

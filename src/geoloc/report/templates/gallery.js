@@ -114,6 +114,17 @@ class Gallery {
     }
   }
 
+  // Let a map show what is shown here, and a click on either lead to the other.
+  tie(map) {
+    this.onShow = (queries) => {
+      map.shown = queries;
+      map.draw();
+    };
+    this.onMap = (query) => map.focusOn(query);
+    map.onPick = (query) => this.reveal(query);
+    this.onShow(this.shown);
+  }
+
   // Bring a query that has passed the filters into view.
   reveal(query) {
     this.page = Math.floor(this.shown.indexOf(query) / PAGE);

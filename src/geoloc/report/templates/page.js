@@ -4,14 +4,5 @@ for (const section of document.querySelectorAll("section.domain")) {
   const live = section.querySelector(".live");
   live.hidden = false;
   const gallery = new Gallery(live, data);
-  if (data.map) {
-    const map = new PlaceMap(live.querySelector(".map"), data);
-    gallery.onShow = (queries) => {
-      map.shown = queries;
-      map.draw();
-    };
-    gallery.onMap = (query) => map.focusOn(query);
-    map.onPick = (query) => gallery.reveal(query);
-    gallery.onShow(gallery.shown);
-  }
+  if (data.map) gallery.tie(new PlaceMap(live.querySelector(".map"), data));
 }
