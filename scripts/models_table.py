@@ -30,7 +30,7 @@ BACKBONES: list[tuple[str, dict[str, object], tuple[int, int]]] = [
     ("timm", {"model": "vit_small_patch14_dinov2"}, (476, 630)),
     ("timm", {"model": "vit_base_patch14_dinov2"}, (476, 630)),
 ]
-AGGREGATORS = ("netvlad", "crn", "gem", "spoc", "mac", "rmac", "rrm", "cls", "seqpool")
+AGGREGATORS = ("netvlad", "crn", "gem", "spoc", "mac", "rmac", "rrm", "cls", "seqpool", "mixvpr")
 HEAD = """# Models
 
 Every backbone with every aggregator that can be trained: parameters, floating-point operations of one image (2 for each

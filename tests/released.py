@@ -1,8 +1,11 @@
-"""A hub repository that tests write themselves."""
+"""A hub repository, and a file of weights as others release them, that tests write themselves."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import torch
+import torchvision
 
 HUBCONF = '''
 dependencies = ["torch"]
@@ -81,3 +84,22 @@ def write_repository(folder: Path, hubconf: str = HUBCONF, net: str = NET) -> Pa
     (folder / "tiny_released" / "__init__.py").write_text("")
     (folder / "tiny_released" / "net.py").write_text(net)
     return folder
+
+
+def mixvpr_state(cells, channels, rows, depth, bias):
+    """A file of MixVPR's authors: Lightning's names of torchvision's ResNet-50 without layer4, and the aggregator's."""
+    torch.manual_seed(3)
+    body = torchvision.models.resnet50(weights=None)
+    names = ("conv1", "bn1", "layer1", "layer2", "layer3")
+    state = {f"backbone.model.{n}": v for n, v in body.state_dict().items() if n.startswith(names)}
+    shapes = {
+        "channel_proj.weight": (channels, 1024),
+        "channel_proj.bias": (channels,),
+        "row_proj.weight": (rows, cells),
+    }
+    shapes |= {"row_proj.bias": (rows,)} if bias else {}
+    for layer in range(depth):
+        shapes |= {f"mix.{layer}.mix.{part}.weight": (cells, cells) for part in (1, 3)}
+        shapes |= {f"mix.{layer}.mix.{part}.{what}": (cells,) for part in (1, 3) for what in ("bias",)}
+        shapes |= {f"mix.{layer}.mix.0.{what}": (cells,) for what in ("weight", "bias")}
+    return body, state | {f"aggregator.{name}": 0.1 * torch.randn(shape) for name, shape in shapes.items()}

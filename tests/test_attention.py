@@ -219,7 +219,8 @@ class Patches(nn.Module):
         return Features(self.layer(x).relu())
 
 
-@pytest.mark.parametrize("aggregator", [name for name in choices("aggregator") if name != "cls"])
+# Neither has the map, or gives each of its cells the same weights.
+@pytest.mark.parametrize("aggregator", [name for name in choices("aggregator") if name not in ("cls", "mixvpr")])
 def test_the_map_peaks_at_what_both_images_show(aggregator):
     torch.manual_seed(0)
     node = spec_of(aggregator=aggregator)["aggregator"]

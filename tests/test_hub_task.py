@@ -11,7 +11,7 @@ import yaml
 from command_line import geoloc, results_of
 from in_process import job_of, work
 from mini import write_mini_city
-from released import write_repository
+from released import mixvpr_state, write_repository
 
 from geoloc.backbones import hub_code
 from geoloc.errors import InputError
@@ -103,6 +103,10 @@ def test_it_is_described_and_trained_on(place, tested):
             "hub.backbone: must be one of VGG16, ResNet18, ResNet50, ResNet101, not 'ResNet152'",
         ),
         (["hub=boq", "checkpoint=pyproject.toml"], "hub: has no effect beside checkpoint=pyproject.toml"),
+        (["hub=mixvpr"], "hub.weights: must be given, such as hub.weights=PATH of a file of the authors'"),
+        (["hub=mixvpr", "hub.weights=a.ckpt"], "checkpoint=a.ckpt: no such file"),
+        (["hub=mixvpr", "hub.weights=a.ckpt", "aggregator=gem"], "aggregator: has no effect beside hub="),
+        (["hub=mixvpr", "hub.weights=a.ckpt", "checkpoint=pyproject.toml"], "hub: has no effect beside checkpoint="),
     ],
 )
 def test_what_goes_with_no_released_network_is_refused(tmp_path, typed, line):
@@ -126,6 +130,26 @@ def test_weights_of_torchvision_that_others_begin_with_are_named(tmp_path):
         "ResNet18_512_cosplace.pth",
         "ResNet18_256_eigenplaces.pth",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dim", "channels", "rows"), [(4096, 1024, 4), (128, 64, 2)])
+def test_mixvpr_by_a_file_of_its_authors(place, tmp_path, dim, channels, rows, caplog):
+    """Of 320 x 320 pixels, which are 20 x 20 cells; a saved run is the same network without any hub= at all."""
+    _, state = mixvpr_state(cells=400, channels=channels, rows=rows, depth=4, bias=True)
+    torch.save(state, tmp_path / "mixvpr.ckpt")
+    typed = ["hub=mixvpr", f"hub.weights={tmp_path}/mixvpr.ckpt", f"test_folders=[{place}/mini]", *COMMON[1:]]
+    shape = [f"aggregator.channels={channels}", f"aggregator.rows={rows}"]
+    run = work(tmp_path / "run", "task=test", *typed, *shape)
+    facts = results_of(run)
+    assert (facts["model"]["descriptor_dim"], facts["protocol"]["image_size"]) == (dim, [320, 320])
+    assert facts["domains"]["mini"]["recalls"] == {"1": 100.0, "5": 100.0}
+    assert not any("UNTRAINED" in line for line in facts["warnings"])
+    assert "its authors state no licence of code or weights" in caplog.text
+    with pytest.raises(InputError, match=f"and not this network; the network there is .* {' '.join(shape)}"):
+        work(tmp_path / "other", "task=test", *typed, "aggregator.channels=256")
+    again = work(tmp_path / "again", "task=test", f"checkpoint={run}", *typed[2:])
+    assert results_of(again)["model"]["digest"] == facts["model"]["digest"]
 
 
 def test_no_head_may_be_typed(tmp_path):

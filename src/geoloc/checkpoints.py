@@ -185,6 +185,12 @@ def _changed(spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]
     for key in ("image_size", "unit_length"):
         if key in typed:
             changed[key] = wanted[key]
+    if changed["image_size"] != spec["image_size"] and getattr(
+        network_class(spec["aggregator"]["_target_"]), "one_size", False
+    ):
+        raise InputError(
+            f"image_size: the checkpoint's aggregator was trained for {spec['image_size']} alone; leave image_size out"
+        )
     free = {key for key in MAY_DIFFER if f"backbone.{key}" in typed}
     known = inspect.signature(network_class(spec["backbone"]["_target_"])).parameters
     for key in sorted(free - known.keys()):

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from geoloc.checks.combinations import of_combinations
-from geoloc.checks.typed import of_hub, of_hub_backbone, of_hub_size, of_repeats
+from geoloc.checks.typed import EXAMPLES, of_hub, of_hub_backbone, of_hub_size, of_repeats
 from geoloc.errors import InputError
 from geoloc.messages import did_you_mean
 from geoloc.resume import flat
@@ -32,7 +32,7 @@ from geoloc.sweeps import of_sweep
 GIVEN = {
     "backbone": {"load"},
     "block": {"in_channels"},
-    "aggregator": {"in_channels"},
+    "aggregator": {"in_channels", "cells"},
     "head": {"in_dim"},
     "whitening": {"in_dim"},
 }
@@ -84,7 +84,7 @@ def problems(cfg: DictConfig) -> list[str]:
         return early
     missing = [key for key, value in flat(OmegaConf.to_container(cfg)).items() if value == "???"]
     if missing:
-        return [f"{key}: must be given, such as {key}=VALUE" for key in missing]
+        return [f"{key}: must be given, such as {key}={EXAMPLES.get(key, 'VALUE')}" for key in missing]
     unknown = of_hub_backbone(cfg)
     if unknown:
         return unknown

@@ -19,7 +19,7 @@ from geoloc.digests import digest_of
 from geoloc.errors import InputError
 from geoloc.modes import eval_mode, full_precision
 from geoloc.multiscale.scaling import MultiScale
-from geoloc.parts import has_part, make_part
+from geoloc.parts import check_parts, has_part, make_aggregator, make_part
 
 FORMAT = 1
 # The parts of a network's spec; the first and the third are always there.
@@ -62,19 +62,7 @@ class DescriptorNet(nn.Module):
         unit_length: bool = True,
     ) -> None:
         super().__init__()
-        if getattr(aggregator, "needs_cls", False) and not getattr(backbone, "has_cls", False):
-            raise InputError(
-                f"aggregator: {type(aggregator).__name__} needs a class token, which {type(backbone).__name__} has not;"
-                " use backbone=vit, a transformer of backbone=timm, or backbone=cct384 backbone.class_token=true"
-            )
-        if getattr(aggregator, "needs_cls", False) and block is not None:
-            raise InputError(
-                f"block: has no effect on aggregator={type(aggregator).__name__.lower()}, which takes the class token;"
-                " use block=none, or an aggregator that pools the map"
-            )
-        check_size = getattr(backbone, "check_size", None)
-        if check_size is not None:
-            check_size(*image_size)
+        check_parts(backbone, block, aggregator)
         self.backbone = backbone
         self.block = block
         self.aggregator = aggregator
@@ -89,6 +77,20 @@ class DescriptorNet(nn.Module):
         for name in ("mean", "std"):
             values = 255 * torch.tensor(getattr(backbone, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
+        self.check_size(*image_size)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Make sure that images of this size in pixels can be described.
+
+        Raises:
+            InputError: Says which sizes can.
+        """
+        check = getattr(self.backbone, "check_size", None)
+        if check is not None:
+            check(height, width)
+        if getattr(self.aggregator, "one_size", False) and (height, width) != self.image_size:
+            size = "{},{}".format(*self.image_size)
+            raise InputError(f"image_size: {type(self.aggregator).__name__} was built for images of [{size}] alone")
 
     def features(self, images: torch.Tensor) -> Any:
         """`Features` of (B, 3, H, W) uint8 images, as the aggregator gets them.
@@ -173,12 +175,11 @@ class DescriptorNet(nn.Module):
             load: False if a checkpoint replaces the weights anyway; then pretrained weights are not read.
         """
         backbone = make_part(spec["backbone"], load=load)
-        channels = {"in_channels": backbone.out_channels}
-        aggregator = make_part(spec["aggregator"], **channels)
+        aggregator = make_aggregator(spec["aggregator"], backbone, spec["image_size"])
         start = getattr(backbone, "of_aggregator", {})
         if start and start.keys() == aggregator.state_dict().keys():  # as of cct384 with seqpool
             aggregator.load_state_dict(start)
-        block = make_part(spec["block"], **channels) if has_part(spec, "block") else None
+        block = make_part(spec["block"], in_channels=backbone.out_channels) if has_part(spec, "block") else None
         head = make_part(spec["head"], in_dim=aggregator.out_dim) if has_part(spec, "head") else None
         net = cls(backbone, aggregator, tuple(spec["image_size"]), block, head, spec.get("unit_length", True))
         net.spec = {part: dict(spec[part]) for part in PARTS if part != "whitening" and has_part(spec, part)}

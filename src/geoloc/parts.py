@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+import torch
 from torch import nn
+from torch.func import functional_call
 
 from geoloc.errors import InputError
+from geoloc.modes import eval_mode
 from geoloc.targets import named
 
 
@@ -32,6 +36,41 @@ def network_class(target: str) -> type[nn.Module]:
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise InputError(f"{target}: not a network class")
     return found
+
+
+def check_parts(backbone: nn.Module, block: nn.Module | None, aggregator: nn.Module) -> None:
+    """Make sure that the parts of a network go together.
+
+    Raises:
+        InputError: Says which would.
+    """
+    if not getattr(aggregator, "needs_cls", False):
+        return
+    if not getattr(backbone, "has_cls", False):
+        raise InputError(
+            f"aggregator: {type(aggregator).__name__} needs a class token, which {type(backbone).__name__} has not;"
+            " use backbone=vit, a transformer of backbone=timm, or backbone=cct384 backbone.class_token=true"
+        )
+    if block is not None:
+        raise InputError(
+            f"block: has no effect on aggregator={type(aggregator).__name__.lower()}, which takes the class token;"
+            " use block=none, or an aggregator that pools the map"
+        )
+
+
+def make_aggregator(node: Mapping[str, Any], backbone: Any, image_size: Sequence[int]) -> Any:
+    """Build the aggregator of a backbone's maps; one of a single size is told which one that is."""
+    given: dict[str, Any] = {"in_channels": backbone.out_channels}
+    if getattr(network_class(node["_target_"]), "one_size", False):
+        check_size = getattr(backbone, "check_size", None)
+        if check_size is not None:
+            check_size(*image_size)
+        tensors = chain(backbone.named_parameters(), backbone.named_buffers())
+        shapes = {name: torch.empty_like(value, device="meta") for name, value in tensors}  # nothing is computed
+        with eval_mode(backbone), torch.no_grad():
+            seen = functional_call(backbone, shapes, torch.empty(1, 3, *image_size, device="meta"))
+        given["cells"] = tuple(seen.map.shape[2:])
+    return make_part(node, **given)
 
 
 def make_part(node: Mapping[str, Any], **given: Any) -> Any:

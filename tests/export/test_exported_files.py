@@ -174,6 +174,7 @@ STEPS = {
     ("resnet18", "seqpool"): 1,
     ("resnet18", "spoc"): 1,
     ("resnet18", "rmac"): None,
+    ("resnet18", "mixvpr"): None,
 }
 
 

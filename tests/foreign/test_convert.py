@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from networks import images, small, spec_of
+from released import mixvpr_state
 from torch import nn
 
 from geoloc.checkpoints import load_network
@@ -158,6 +159,43 @@ def test_resnets_with_gem_and_whitening_inside(tmp_path, layout, zipped, caplog)
         load_network(tmp_path / "model.pth", spec_of("resnet50", "gem", aggregator__l2=other, **spec), set())
     with pytest.raises(InputError, match=rf"are ResNets with GeM; .*{fits}"):
         load_network(tmp_path / "model.pth", spec_of("resnet50", "netvlad", **spec), set())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_mixvpr_of_its_authors(tmp_path, bias, caplog):
+    """Its first version had no bias of the rows; nothing of either file is run."""
+    body, state = mixvpr_state(cells=16, channels=6, rows=2, depth=2, bias=bias)
+    torch.save(state, tmp_path / "model.ckpt")
+    small_one = {"aggregator__channels": 6, "aggregator__rows": 2, "aggregator__depth": 2}
+    spec = spec_of("resnet50", "mixvpr", (64, 64), **small_one)
+    net = load_network(tmp_path / "model.ckpt", spec, set())
+
+    def aggregation(x):
+        x = x.flatten(2)
+        for layer in range(2):
+            own = {
+                name: state[f"aggregator.mix.{layer}.mix.{name}"] for name in ("0.weight", "0.bias", "1.bias", "3.bias")
+            }
+            z = F.layer_norm(x, (16,), own["0.weight"], own["0.bias"])
+            z = F.linear(z, state[f"aggregator.mix.{layer}.mix.1.weight"], own["1.bias"]).relu()
+            x = x + F.linear(z, state[f"aggregator.mix.{layer}.mix.3.weight"], own["3.bias"])
+        x = torch.einsum("bcp,oc->bop", x, state["aggregator.channel_proj.weight"])
+        x = x + state["aggregator.channel_proj.bias"][:, None]
+        x = torch.einsum("bop,rp->bor", x, state["aggregator.row_proj.weight"])
+        x = x + state["aggregator.row_proj.bias"] if bias else x
+        return F.normalize(x.flatten(1), dim=1)
+
+    batch = images(2, 3, 64, 64)
+    layers = (body.conv1, body.bn1, body.relu, body.maxpool, body.layer1, body.layer2, body.layer3)
+    assert torch.allclose(net.describe(batch), independent(nn.Sequential(*layers), aggregation, batch), atol=1e-5)
+    assert "its authors state no licence of code or weights" in caplog.text
+    fits = (
+        r"backbone=resnet50 backbone\.cut=conv4 aggregator=mixvpr aggregator\.channels=6 aggregator\.rows=2"
+        r" aggregator\.depth=2 aggregator\.ratio=1 image_size=\[64,64\]$"
+    )
+    for other in (spec | {"image_size": [96, 64]}, spec_of("resnet50", "mixvpr", (64, 64)), spec_of("resnet50", "gem")):
+        with pytest.raises(InputError, match=fits):
+            load_network(tmp_path / "model.ckpt", other, set())
 
 
 def test_vit_of_the_benchmark_is_found_part_by_part():

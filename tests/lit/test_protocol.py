@@ -88,6 +88,20 @@ def test_sizes_that_do_not(backbone, view, multiscale, message):
     assert str(caught.value).startswith(message)
 
 
+def test_an_aggregator_of_one_size_takes_no_other():
+    net = net_of("resnet18", "mixvpr")
+    check_sizes(net, CentralCrop(), None)
+    for shown, part in (
+        (FiveCrops(), "views=five_crops: a query may come to 64x64 pixels"),
+        (None, "multiscale: scale"),
+    ):
+        with pytest.raises(InputError) as caught:
+            check_sizes(net, shown, None if shown else Pyramid([1.0, 0.5]))
+        assert str(caught.value).startswith(part)
+        assert "but MixVPR was built for images of [64,96] alone; use" in str(caught.value)
+        assert str(caught.value).endswith("or an aggregator that takes all sizes, such as netvlad")
+
+
 def test_crops_of_a_view_are_scaled_too():
     net = DescriptorNet.from_spec(spec_of(size=(64, 160), aggregator="gem"))
     check_sizes(net, None, RandomCrop(height=1.0, width=0.25))  # 64x40

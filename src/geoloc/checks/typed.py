@@ -7,6 +7,11 @@ from typing import Any
 
 from geoloc.errors import InputError
 
+# What a key that has no default is for, where its name does not say it.
+EXAMPLES = {
+    "hub.weights": "PATH of a file of the authors', such as resnet50_MixVPR_4096_channels(1024)_rows(4).ckpt, which the"
+    " README of github.com/amaralibey/MixVPR links"
+}
 # Parts that a released network replaces, and what only such parts go by.
 REPLACED = ("backbone", "aggregator", "block", "head", "pretrained")
 
@@ -36,15 +41,18 @@ def of_hub(content: dict[str, Any], typed: Collection[str]) -> list[str]:
     Returns:
         One line a problem; none where no released network is chosen.
     """
-    if "source" not in content["hub"]:
+    if content["hub"].keys() <= {"_target_"}:
         return []
+    of_others = "source" in content["hub"]  # its code is; else ours takes weights of others, and has keys of ours
     idle = sorted(
         key
         for key in typed
-        if key.split(".")[0] in REPLACED and (key not in ("block", "head") or (content[key] or {}).get("_target_"))
+        if key.split(".")[0] in REPLACED
+        and (key not in ("block", "head") or (content[key] or {}).get("_target_"))
+        and (of_others or "." not in key)
     )
     found = [f"{key}: has no effect beside hub=, which brings the whole network; leave one of them out" for key in idle]
-    if content["checkpoint"] and not content["resume"]:
+    if content["checkpoint"] and not content["resume"] and (of_others or "checkpoint" in typed):
         found.append(
             f"hub: has no effect beside checkpoint={content['checkpoint']}, which is a network itself; leave it out"
         )

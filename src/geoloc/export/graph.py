@@ -124,10 +124,8 @@ def sizes_tried(net: DescriptorNet, step: int) -> list[tuple[int, int]]:
 
 
 def _takes(net: DescriptorNet, height: int, width: int) -> bool:
-    check = getattr(net.backbone, "check_size", None)
     try:
-        if check is not None:
-            check(height, width)
+        net.check_size(height, width)
     except InputError:
         return False
     return True

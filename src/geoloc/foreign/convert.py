@@ -10,11 +10,13 @@ import torch
 from geoloc.backbones.backbone import Backbone
 from geoloc.errors import InputError
 from geoloc.foreign.layouts import ON_TOKENS, POOLING, aggregator_prefix, entries, kind_of
-from geoloc.foreign.recognise import BENCHMARK, RADENOVIC, overrides_of
+from geoloc.foreign.recognise import BENCHMARK, MIXVPR, NAVER, RADENOVIC, overrides_of
 from geoloc.net import DescriptorNet
 
 # Tensors of theirs that take no part in a descriptor, or are constants here.
 IDLE = r"^backbone\.(pooler\.|classifier\.fc\.|classifier\.attention_pool\.)"
+ROW_BIAS = "aggregator.row_proj.bias"  # which MixVPR's first version had not
+LEFT_OUT = ("num_batches_tracked", ROW_BIAS)
 CONSTANT = r"\.crn\.acc_w\.(weight|bias)$"
 
 
@@ -46,10 +48,9 @@ def from_foreign(
         if not (state[name] == float(name.endswith("weight"))).all():
             raise InputError(f"{source}: {name} is not the constant that it should be")
     surplus = state.keys() - wanted.keys() - {*idle, *constants}
-    missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
+    missing = [name for name in wanted if name not in state and not name.endswith(LEFT_OUT)]
     other = [name for name in wanted if name in state and tuple(state[name].shape) != wanted[name].shape]
-    rule = "after_pool" if layout == RADENOVIC else "none"
-    if surplus or missing or other or not _sees_as_theirs(net) or (layout != BENCHMARK and net.aggregator.l2 != rule):
+    if surplus or missing or other or not _sees_as_theirs(net) or not _normalises_as_theirs(net, layout):
         raise InputError(f"{source}: of {layout}, and not this network; {fits}")
     ours = {name: value.clone() for name, value in net.state_dict().items()}
     for name, entry in wanted.items():
@@ -57,12 +58,19 @@ def from_foreign(
             rows = slice(*entry.part) if entry.part else slice(None)
             target = ours[entry.ours][rows] if ours[entry.ours].ndim else ours[entry.ours]
             target.copy_(state[name].reshape(target.shape))
+        elif name == ROW_BIAS:
+            ours[entry.ours].zero_()
     return ours, idle
 
 
 def _sees_as_theirs(net: DescriptorNet) -> bool:
     """The benchmark normalises images for every backbone alike, and its ViT has learned to see them so."""
     return kind_of(net.backbone) != "ViT" or net.backbone.mean == Backbone.mean
+
+
+def _normalises_as_theirs(net: DescriptorNet, layout: str) -> bool:
+    rules = {RADENOVIC: "after_pool", NAVER: "none"}
+    return layout not in rules or net.aggregator.l2 == rules[layout]
 
 
 def unsaid(net: DescriptorNet, layout: str, typed: set[str]) -> list[str]:
@@ -73,6 +81,8 @@ def unsaid(net: DescriptorNet, layout: str, typed: set[str]) -> list[str]:
         layout: See `layout_of`.
         typed: Dotted keys that the user typed.
     """
+    if layout == MIXVPR:
+        return ["its authors state no licence of code or weights; ask them before you pass these on or sell them"]
     if layout != BENCHMARK:
         return []
     kind = kind_of(net.aggregator)

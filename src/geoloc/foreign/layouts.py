@@ -1,8 +1,8 @@
 """Where each tensor of another project's network lies in ours.
 
-Three layouts are known: the CVPR 2022 Deep Visual Geo-localization Benchmark and its model zoo (Berton et al.), the
-ResNet-101 GeM networks of Radenovic et al. (TPAMI 2019), and those of Revaud et al. (Naver, ICCV 2019). Every tensor is
-found by its name.
+Four layouts are known: the CVPR 2022 Deep Visual Geo-localization Benchmark and its model zoo (Berton et al.), the
+ResNet-101 GeM networks of Radenovic et al. (TPAMI 2019), those of Revaud et al. (Naver, ICCV 2019), and MixVPR (Ali-bey
+et al., WACV 2023). Every tensor is found by its name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from geoloc.errors import InputError
-from geoloc.foreign.recognise import BENCHMARK, NAVER, RADENOVIC
+from geoloc.foreign.recognise import BENCHMARK, MIXVPR, NAVER, RADENOVIC
 from geoloc.net import DescriptorNet
 
 RESNET = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
@@ -22,6 +22,7 @@ POOLING = ("GeM", "SPoC", "MAC", "RMAC")
 # What the benchmark can put on the tokens of a transformer.
 ON_TOKENS = {"ViT": ("NetVLAD", "GeM", "Cls"), "CCT384": ("NetVLAD", "GeM", "SeqPool")}
 RRM = {"before": "ln1", "first": "fc1", "second": "fc2", "after": "ln2"}
+MIXER = {"norm": "0", "first": "1", "second": "3"}
 MASK = {"0": "filter_3_3", "1": "filter_5_5", "2": "filter_7_7"}
 VIT = (
     (r"^cls_token$", "embeddings.cls_token"),
@@ -62,8 +63,9 @@ def entries(net: DescriptorNet, layout: str) -> list[Entry]:
     if net.block is not None or net.whitening is not None:
         raise InputError(f"the layout of {layout} has no place for a block or whitening")
     backbone, aggregator = kind_of(net.backbone), kind_of(net.aggregator)
-    if layout != BENCHMARK and (backbone, aggregator) != ("ResNet", "GeM"):
-        raise InputError(f"networks of {layout} are ResNets with GeM")
+    pooled = "MixVPR" if layout == MIXVPR else "GeM"
+    if layout != BENCHMARK and ((backbone, aggregator) != ("ResNet", pooled) or (net.head and layout == MIXVPR)):
+        raise InputError(f"networks of {layout} are ResNets with {pooled}")
     tokens = ON_TOKENS.get(backbone)
     if (aggregator not in tokens) if tokens else aggregator == "SeqPool":
         raise InputError(f"the layout of {layout} has no {aggregator} on {backbone}")
@@ -81,7 +83,9 @@ def _names(
 ) -> Iterator[tuple[str, tuple[int, int] | None, tuple[int, ...]]]:
     part, _, rest = name.partition(".")
     shape = tuple(value.shape)
-    if part == "backbone" and kind_of(net.backbone) == "ViT":
+    if layout == MIXVPR:
+        yield f"backbone.model.{rest}" if part == "backbone" else _mixvpr_name(rest), None, shape
+    elif part == "backbone" and kind_of(net.backbone) == "ViT":
         yield from _vit_names(rest.removeprefix("vit."), shape)
     elif part == "backbone":
         yield _backbone_name(kind_of(net.backbone), rest, layout), None, shape
@@ -105,6 +109,14 @@ def _backbone_name(kind: str, rest: str, layout: str) -> str:
     if kind == "CCT384":
         return f"backbone.{rest}" if first == "tokenizer" else f"backbone.classifier.{rest}"
     raise InputError(f"the layout of {layout} has no backbone {kind}")
+
+
+def _mixvpr_name(rest: str) -> str:
+    first, _, tail = rest.partition(".")
+    if first != "mixers":
+        return f"aggregator.{ {'to_channels': 'channel_proj', 'to_rows': 'row_proj'}[first] }.{tail}"
+    number, layer, what = tail.split(".")
+    return f"aggregator.mix.{number}.mix.{MIXER[layer]}.{what}"
 
 
 def _vit_names(rest: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, int] | None, tuple[int, ...]]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import isqrt
 
 import torch
 
 BENCHMARK, RADENOVIC, NAVER = "the CVPR 2022 benchmark", "Radenovic et al.", "Naver (Revaud et al.)"
+MIXVPR = "MixVPR (Ali-bey et al.)"
 
 
 def layout_of(state: Mapping[str, torch.Tensor]) -> str | None:
@@ -17,6 +19,8 @@ def layout_of(state: Mapping[str, torch.Tensor]) -> str | None:
         >>> layout_of({"features.0.weight": torch.zeros(1), "pool.p": torch.zeros(1)})
         'Radenovic et al.'
     """
+    if "aggregator.channel_proj.weight" in state and "backbone.model.conv1.weight" in state:
+        return MIXVPR
     if any(name.startswith("aggregator.") for name in state):
         return None
     if any(re.match(r"aggregation\.|backbone\.(\d+|classifier|embeddings)\.", name) for name in state):
@@ -40,11 +44,25 @@ def overrides_of(state: Mapping[str, torch.Tensor], layout: str) -> str:
     """
     if layout == BENCHMARK:
         return " ".join([*_backbone(state), *_aggregator(state)])
+    if layout == MIXVPR:
+        return " ".join(_mixvpr(state))
     prefix, head = ("features.", "whiten.weight") if layout == RADENOVIC else ("", "fc.weight")
     resnet = _resnet({_numbered(name.removeprefix(prefix)): value for name, value in state.items()})
     l2 = "after_pool" if layout == RADENOVIC else "none"
     found = [*resnet, "aggregator=gem", f"aggregator.l2={l2}"]
     return " ".join(found + _fc(state, head))
+
+
+def _mixvpr(state: Mapping[str, torch.Tensor]) -> list[str]:
+    resnet = _resnet({_numbered(name.removeprefix("backbone.model.")): value for name, value in state.items()})
+    channels, (rows, cells) = len(state["aggregator.channel_proj.weight"]), state["aggregator.row_proj.weight"].shape
+    depth = len({name.split(".")[2] for name in state if name.startswith("aggregator.mix.")})
+    found = ["aggregator=mixvpr", f"aggregator.channels={channels}", f"aggregator.rows={rows}"]
+    found.append(f"aggregator.depth={depth}")
+    if depth:
+        found.append(f"aggregator.ratio={len(state['aggregator.mix.0.mix.1.weight']) / cells:g}")
+    side = isqrt(cells) * (32 if "backbone.cut=conv5" in resnet else 16)  # its images are square
+    return [*resnet, *found, f"image_size=[{side},{side}]"]
 
 
 def _fc(state: Mapping[str, torch.Tensor], weight: str) -> list[str]:

@@ -63,7 +63,7 @@ def _of_view(net: DescriptorNet, view: View) -> Iterator[tuple[int, int]]:
         if refused:
             raise InputError(
                 f"views={choice_of(view)}: a query may come to {size[0]}x{size[1]} pixels, but {refused}; use"
-                " views=hard_resize or views=central_crop, or a backbone that takes all sizes, such as resnet18"
+                f" views=hard_resize or views=central_crop, or {_other(net)}"
             )
         yield size
 
@@ -80,22 +80,24 @@ def _of_scales(net: DescriptorNet, multiscale: MultiScale, sizes: list[tuple[int
                 )
             refused = _refused(net, (height, width))
             if refused:
-                raise InputError(
-                    f"{what}, but {refused}; use multiscale=none, or a backbone that takes all sizes, such as resnet18"
-                )
+                raise InputError(f"{what}, but {refused}; use multiscale=none, or {_other(net)}")
             yield height, width
 
 
 def _refused(net: DescriptorNet, size: tuple[int, int]) -> str:
-    """Why the backbone does not take images of this size; empty if it does."""
-    check_size: Any = getattr(net.backbone, "check_size", None)
-    if check_size is None:
-        return ""
+    """Why the network does not take images of this size; empty if it does."""
     try:
-        check_size(*size)
+        net.check_size(*size)
     except InputError as error:
         return str(error).removeprefix("image_size: ")
     return ""
+
+
+def _other(net: DescriptorNet) -> str:
+    """What to choose instead of the part that takes one size alone."""
+    if getattr(net.aggregator, "one_size", False):
+        return "an aggregator that takes all sizes, such as netvlad"
+    return "a backbone that takes all sizes, such as resnet18"
 
 
 def _try(net: DescriptorNet, height: int, width: int) -> None:
