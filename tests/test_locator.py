@@ -74,8 +74,9 @@ def test_a_calibration_says_how_sure_an_answer_is(net, index, queries):
     told = signals(vote(positions, answers.predictions.distances, 25.0), positions, answers.predictions.distances, 25.0)
     by_hand = 1 / (1 + np.exp(-2.0 * told[:, 0]))
     np.testing.assert_allclose(answers.confidence, by_hand)
-    # On the straight line from 50 m at 0.5 to 5 m at 1.
-    np.testing.assert_allclose(answers.expected_error, 50 - 90 * (by_hand - 0.5))
+    np.testing.assert_allclose(
+        answers.expected_error, 50 * 0.1 ** (2 * by_hand - 1)
+    )  # a straight line of its logarithm
     assert answers.threshold == 0.6  # 81 of 90 right: 0.8 is reached, also by the bound
     np.testing.assert_array_equal(answers.known, by_hand >= 0.6)
     assert answers.known.any()

@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import betaincinv, expit
 
 from geoloc.errors import InputError
+from geoloc.locate.expected import error_table, expected_error
 from geoloc.locate.folds import FOLDS, cells_of, folds
 from geoloc.locate.selective import (
     aurc,
@@ -33,8 +34,6 @@ RIDGE = 1.0
 LEAST = 10  # right queries, and wrong ones, that a fit needs
 ROWS = 100  # of the table of thresholds, at most
 TOLD = ("radius_m", "queries", "right", "ece", "brier", "aurc", "aurc_floor", "r100p")  # numbers of `fitted_on`
-ERRORS = 10  # of the table of errors, at most
-LIKE = 20  # queries of like confidence that a median error is taken of, at least
 # That the precision behind a threshold is no lower. Of 97 pairs of a domain and another like it, the precision itself
 # (no bound) was reached by every second one, this bound by three of four, 0.95 by more, but there was a threshold for
 # 0.9 in every fourth pair only.
@@ -75,11 +74,8 @@ class Calibration:
         return expit((signals - self.means) / self.scales @ self.weights + self.offset)
 
     def expected_error(self, confidence: np.ndarray) -> np.ndarray:
-        """Median error in metres, (Q,) float64, of the labelled queries of like confidence.
-
-        Half of them were farther off. Between the rows of the table it is interpolated, beyond it stays as at the end.
-        """
-        return np.interp(confidence, self.errors[:, 0], self.errors[:, 1])
+        """Median error in metres, (Q,) float64, of labelled queries of like confidence; see `expected.expected_error`."""
+        return expected_error(self.errors, confidence)
 
     def threshold(self, precision: float) -> float | None:
         """The lowest confidence from which answers are right so often on the labelled queries.
@@ -204,7 +200,7 @@ def fit(
     table = np.stack([curve.thresholds, curve.answered, curve.wrong], axis=1)
     kept = np.unique(np.linspace(0, len(table) - 1, ROWS).round().astype(np.int64))
     facts = {**fitted_on, "radius_m": float(radius), "queries": len(errors), "right": counts[0], **quality}
-    return Calibration(SIGNALS, means, scales, weights, offset, _error_table(judged, errors), table[kept], facts)
+    return Calibration(SIGNALS, means, scales, weights, offset, error_table(judged, errors), table[kept], facts)
 
 
 def _logistic(signals: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -226,23 +222,3 @@ def _logistic(signals: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.nd
 def _confidence(signals: np.ndarray, model: tuple[np.ndarray, np.ndarray, np.ndarray, float]) -> np.ndarray:
     means, scales, weights, offset = model
     return expit((signals - means) / scales @ weights + offset)
-
-
-def _error_table(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """(E, 2) mean confidence, ascending, and median error of equally many queries, made never to rise."""
-    order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, max(1, min(ERRORS, len(order) // LIKE)))
-    table = np.array([[confidence[part].mean(), np.median(errors[part])] for part in parts])
-    table[:, 1] = _never_rising(table[:, 1], np.array([len(part) for part in parts], np.float64))
-    return table
-
-
-def _never_rising(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The never rising sequence nearest to the values, by pooling adjacent violators."""
-    blocks: list[tuple[float, float, int]] = []  # mean, weight, length
-    for value, weight in zip(values, weights, strict=True):
-        blocks.append((value, weight, 1))
-        while len(blocks) > 1 and blocks[-2][0] < blocks[-1][0]:
-            (a, v, n), (b, w, m) = blocks[-2:]
-            blocks[-2:] = [((a * v + b * w) / (v + w), v + w, n + m)]
-    return np.concatenate([np.full(length, mean) for mean, _, length in blocks])
