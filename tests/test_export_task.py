@@ -40,7 +40,7 @@ def run(tmp_path_factory):
         "task": "train",
         "model": {"digest": net.digest()},
         "domains": {"old_town": {**judged, "radius_m": 25.0}, "described_only": {"queries": 3, "database": 2}},
-        "environment": {"command": "python -m geoloc.run lr_scale=2"},
+        "environment": {"command": "python -m geoloc.run data.path=/home/ann/town lr_scale=2"},
     }
     (folder / "results.json").write_text(json.dumps(content))
     (folder / ".hydra").mkdir()
@@ -117,7 +117,7 @@ def test_the_card_tells_where_the_network_comes_from_and_how_good_it_is(exported
         "| training data | sf_xs |",
         "| loss | Triplet |",
         "| seed | 7 |",
-        "| command | `python -m geoloc.run lr_scale=2` |",
+        "| command | `python -m geoloc.run data.path=.../town lr_scale=2` |",
         "| start weights of the backbone | random values |",
         "| domain | R@1 | R@5 | queries | database |",
         "| old_town | 50.0 [15.0, 85.0] | 75.0 | 4 | 9 |",

@@ -16,7 +16,6 @@ from geoloc.textfiles import read_json
 # What is told of the training -> its key in the run's config.
 TOLD = {
     "training data": "data.name",
-    "its path": "data.path",
     "image size": "image_size",
     "augmentation of queries": "aug._target_",
     "loss": "loss._target_",

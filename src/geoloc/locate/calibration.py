@@ -74,7 +74,7 @@ class Calibration:
         return expit((signals - self.means) / self.scales @ self.weights + self.offset)
 
     def expected_error(self, confidence: np.ndarray) -> np.ndarray:
-        """Median error in metres, (Q,) float64, of labelled queries of like confidence; see `expected.expected_error`."""
+        """Median error in metres, (Q,) float64, of the labelled queries of like confidence; see `expected`."""
         return expected_error(self.errors, confidence)
 
     def threshold(self, precision: float) -> float | None:
