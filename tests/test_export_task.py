@@ -222,6 +222,10 @@ def test_a_file_beyond_the_tolerance_is_kept_and_marked(run, tmp_path, monkeypat
         (["export.batch=1"], "export.batch: input should be greater than or equal to 2"),
         (["test_folders=[nowhere]"], "nowhere"),
         (["image_size=[16,16]"], "image_size: [height, width] in pixels, each at least 32"),
+        (
+            ["export.latency=false", "export.batch=4"],
+            "export.batch: has no effect on export.latency=false, which times nothing",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_written(typed, line, run, tmp_path):
@@ -229,6 +233,12 @@ def test_what_is_wrong_is_said_before_anything_is_written(typed, line, run, tmp_
         work(tmp_path / "e", "task=export", f"checkpoint={run}", *typed)
     assert line in str(refused.value)
     assert not list((tmp_path / "e").glob("model.*"))
+
+
+def test_an_exported_file_is_no_checkpoint(tmp_path):
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(InputError, match=r"model\.onnx: is of task=export and for other programs; give the folder"):
+        work(tmp_path / "e", "task=export", f"checkpoint={tmp_path}/model.onnx", "export.latency=false")
 
 
 def test_a_network_has_to_be_named(tmp_path):
@@ -246,13 +256,13 @@ def test_packages_that_are_missing_are_named_with_what_brings_them(monkeypatch):
         "checkpoint": "x",
         "hub": {},
         "multiscale": {},
-        "export": {"formats": ["onnx", "torch"]},
+        "export": {"formats": ["onnx", "torch"], "latency": True, "batch": 8},
     }
     assert of_export(content) == [
         "export.formats: onnx needs onnxscript: pip install -e '.[export]'; or leave it out:"
         ' "export.formats=[torch,weights]"'
     ]
-    assert of_export({**content, "export": {"formats": ["torch"]}}) == []
+    assert of_export({**content, "export": {**content["export"], "formats": ["torch"]}}) == []
 
 
 def test_the_key_belongs_to_this_task(tmp_path):

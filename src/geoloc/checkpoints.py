@@ -139,6 +139,10 @@ def _note_whitening_beside(path: Path) -> None:
 
 def _find(path: str | Path) -> Checkpoint:
     """The network of a finished run's folder, or of a checkpoint file."""
+    if Path(path).suffix in (".onnx", ".pt2"):
+        raise InputError(
+            f"checkpoint={path}: is of task=export and for other programs; give the folder that it lies in, or the run's"
+        )
     if Path(path).suffix == ".safetensors" and Path(path).name != WEIGHTS_FILE:
         raise InputError(f"checkpoint={path}: of .safetensors files only a finished run's {WEIGHTS_FILE} is read")
     folder = Path(path).parent if Path(path).name == WEIGHTS_FILE else Path(path)

@@ -7,6 +7,7 @@ from typing import Any
 
 # Format -> packages that write and check its file; those of the others come with geoloc itself.
 PACKAGES = {"onnx": ("onnx", "onnxscript", "onnxruntime")}
+BATCH = 8  # of conf/task/export.yaml
 
 
 def of_export(content: dict[str, Any]) -> list[str]:
@@ -20,6 +21,8 @@ def of_export(content: dict[str, Any]) -> list[str]:
         found.append("checkpoint: must be given: checkpoint=PATH of the network that task=export writes, or hub=NAME")
     if content["multiscale"].get("_target_"):
         found.append("multiscale: is not exported; a graph describes images at one scale, that of image_size")
+    if not content["export"]["latency"] and content["export"]["batch"] != BATCH:
+        found.append("export.batch: has no effect on export.latency=false, which times nothing")
     asked = content["export"]["formats"]
     twice = sorted({name for name in asked if asked.count(name) > 1})
     found += [f"export.formats: {name} is there twice" for name in twice]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from geoloc.evaluate.rules import told
 from geoloc.export.latency import latency_rows, told_machine
-from geoloc.export.origin import start_weights
+from geoloc.export.origin import start_weights, without_folders
 from geoloc.export.parity import LEAST_COSINE, MOST_APART
 from geoloc.export.source import Source
 from geoloc.export.usage import TITLES, usage
@@ -85,16 +84,6 @@ def _training(exported: Exported) -> str:
     rows = [["", ""], *map(list, source.training), ["start weights of the backbone", start_weights(model["backbone"])]]
     rows.append(["weights come from", str(source.about.get("weights", model["weights"]))])
     return "## Training\n\n" + table([[what, without_folders(how)] for what, how in rows])
-
-
-def without_folders(text: str) -> str:
-    """A text without the folders of the machine that it was written on, which are nobody's business elsewhere.
-
-    Example:
-        >>> without_folders("`run.py data.path=/home/ann/maps/town checkpoint=~/runs/a.ckpt lr=1/2`")
-        '`run.py data.path=.../town checkpoint=.../a.ckpt lr=1/2`'
-    """
-    return re.sub(r"(?<![^\s=\[,'\"`])(?:~|/|[A-Za-z]:\\)[^\s\[\],'\"`]*[/\\](?=[^/\\])", ".../", text)
 
 
 def _results(source: Source) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,16 @@ def start_weights(backbone: Mapping[str, Any]) -> str:
     if kind == "Timm" and weights == "pretrained":
         return f"timm's {backbone['model']}{_timm_licence(str(backbone['model']))}"
     return KNOWN.get((kind, weights), f"{weights}; {CHECK}")
+
+
+def without_folders(text: str) -> str:
+    """A text without the folders of the machine that it was written on, which are nobody's business elsewhere.
+
+    Example:
+        >>> without_folders("`run.py data.path=/home/ann/maps/town checkpoint=~/runs/a.ckpt lr=1/2`")
+        '`run.py data.path=.../town checkpoint=.../a.ckpt lr=1/2`'
+    """
+    return re.sub(r"(?<![^\s=\[,'\"`])(?:~|/|[A-Za-z]:\\)[^\s\[\],'\"`]*[/\\](?=[^/\\])", ".../", text)
 
 
 def _timm_licence(model: str) -> str:

@@ -24,6 +24,7 @@ from geoloc.export.formats import Exporter, Written
 from geoloc.export.graph import on_cpu, told_sizes
 from geoloc.export.latency import latencies, latency_rows, machine, told_machine
 from geoloc.export.onnx_file import run_onnx
+from geoloc.export.origin import without_folders
 from geoloc.export.parity import Run, described, noise, parity, same_nearest
 from geoloc.export.quiet import reason
 from geoloc.export.source import Source, source_of
@@ -65,7 +66,12 @@ def do(job: Job) -> None:
     log.info("the files are made and compared on the CPU")
     write_status(job, "running", model=facts)
     samples = [_Sample.of(domain, net, how["photos"]) for domain in domains] or [_Sample.invented(net)]
-    about = {**source.about, "weights": facts["weights"], "digest": facts["digest"], "exported_by": job.command}
+    about = {
+        **source.about,
+        "weights": facts["weights"],
+        "digest": facts["digest"],
+        "exported_by": without_folders(job.command),
+    }
     exporter = Exporter(net, job.folder, about, _words(facts))
     written: dict[str, Written] = {}
     formats: dict[str, dict[str, Any]] = {}
