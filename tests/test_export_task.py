@@ -237,7 +237,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(typed, line, run, tmp_
 
 def test_an_exported_file_is_no_checkpoint(tmp_path):
     (tmp_path / "model.onnx").touch()
-    with pytest.raises(InputError, match=r"model\.onnx: is of task=export and for other programs; give the folder"):
+    with pytest.raises(InputError, match=r"model\.onnx: is for other programs; give the folder"):
         work(tmp_path / "e", "task=export", f"checkpoint={tmp_path}/model.onnx", "export.latency=false")
 
 

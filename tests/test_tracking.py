@@ -10,7 +10,7 @@ from geoloc.errors import InputError
 from geoloc.messages import pasteable
 from geoloc.run import _exit_code
 from geoloc.tasks.job import Job
-from geoloc.tasks.tracking import recall_rows, run_name
+from geoloc.tasks.tracking import localization_rows, recall_rows, run_name
 
 
 def job(command, sweep=None):
@@ -36,6 +36,17 @@ def test_the_exit_code_is_that_of_the_process():
 def test_a_domain_without_conditions_has_one_row():
     domains = {"a": {"recalls": {"1": 50.0}, "slices": {}, "queries": 4, "answerable": 3, "database": 9}}
     assert recall_rows(domains)[1] == [["a", "all", 50.0, 4, 3, 9]]
+
+
+def test_voted_positions_have_a_row_each_domain_in_metres():
+    sure = {"within": 75.0, "radius_m": 25.0, "median_error_m": 4.2, "ece": 0.1, "threshold": None}
+    domains = {"a": {"localization": sure}, "frames": {}, "b": {"localization": {"within": 10.0, "radius_m": 5.0}}}
+    columns, rows = localization_rows(domains)
+    assert [dict(zip(columns, row, strict=True)) for row in rows] == [
+        {**dict.fromkeys(columns), "domain": "a", **sure},
+        {**dict.fromkeys(columns), "domain": "b", "within": 10.0, "radius_m": 5.0},
+    ]
+    assert localization_rows({"frames": {}})[1] == []
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ def _find(path: str | Path) -> Checkpoint:
     """The network of a finished run's folder, or of a checkpoint file."""
     if Path(path).suffix in (".onnx", ".pt2"):
         raise InputError(
-            f"checkpoint={path}: is of task=export and for other programs; give the folder that it lies in, or the run's"
+            f"checkpoint={path}: is for other programs; give the folder that it lies in, or that of the run"
         )
     if Path(path).suffix == ".safetensors" and Path(path).name != WEIGHTS_FILE:
         raise InputError(f"checkpoint={path}: of .safetensors files only a finished run's {WEIGHTS_FILE} is read")

@@ -237,6 +237,9 @@ def test_test_recalls_are_those_of_results_json(tracked):
     assert [row[:2] for row in table["data"]] == [["hard", "all"], ["hard", "day"], ["hard", "night"]]
     assert table["data"][0][2:] == [*facts["recalls"].values(), 8, 8, 16]
     assert table["data"][1][2:5] == list(facts["slices"]["day"]["recalls"].values())
+    positions = run.table("localization")
+    (row,) = positions["data"]
+    assert dict(zip(positions["columns"], row, strict=True))["within"] == facts["localization"]["within"]
 
 
 def test_names_of_metrics_are_valid(tracked):

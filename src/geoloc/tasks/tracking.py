@@ -22,6 +22,9 @@ from geoloc.tasks.results import environment, read_results
 
 log = logging.getLogger(__name__)
 UNTOLD = ("hydra", "logger", "name", "paths", "resume", "trainer.enable_progress_bar")  # not part of a run's name
+# What is told of voted positions, by the names in results.json.
+LOCALIZATION = ("within", "radius_m", "median_error_m", "ece", "brier", "aurc", "r100p", "answer_precision")
+LOCALIZATION += ("threshold", "answered", "right_of_answered")
 SHOWN = 3  # predictions of a query in the table of the worst
 TILE = (160, 120)  # (width, height) of a photo there, in pixels
 
@@ -70,7 +73,11 @@ def publish(job: Job, results: dict[str, Result]) -> None:
     """Give the dashboard what the run has found: tables, report.html and, if wanted, the best checkpoint."""
     for board in job.loggers:
         if isinstance(board, Dashboard):
-            board.log_table("recalls", *recall_rows(read_results(job.folder)["domains"]))
+            domains = read_results(job.folder)["domains"]
+            board.log_table("recalls", *recall_rows(domains))
+            located = localization_rows(domains)
+            if located[1]:
+                board.log_table("localization", *located)
             if board.worst_queries:
                 board.log_table("worst_queries", *worst_rows(results, board.worst_queries))
             board.log_page(job.folder / "report.html")
@@ -92,6 +99,17 @@ def recall_rows(domains: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
             recalls = [part["recalls"][n] for n in ns]
             rows.append([name, condition, *recalls, part["queries"], part["answerable"], facts["database"]])
     return ["domain", "condition", *(f"R{n}" for n in ns), "queries", "answerable", "database"], rows
+
+
+def localization_rows(domains: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of the table of voted positions: a row each domain in metres, empty where no confidence is told.
+
+    Args:
+        domains: As results.json has them.
+    """
+    parts = {name: facts["localization"] for name, facts in domains.items() if facts.get("localization")}
+    rows = [[name, *(facts.get(key) for key in LOCALIZATION)] for name, facts in parts.items()]
+    return ["domain", *LOCALIZATION], rows
 
 
 def worst_rows(results: dict[str, Result], count: int) -> tuple[list[str], list[list[Any]]]:
