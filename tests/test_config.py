@@ -15,6 +15,7 @@ CONF = conf_folder()
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "paths", "local"))
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 NEEDED = {
+    ("hub", "mixvpr"): [f"hub.weights={Path(__file__)}"],
     ("data", "folder"): ["data.path=somewhere"],
     ("data", "table"): ["data.path=photos.csv"],
     ("backbone", "timm"): ["backbone.model=resnet10t"],
