@@ -5,7 +5,7 @@ import torch
 from timm.layers import Conv2dSame
 from torch import nn
 
-from geoloc.export.rewritten import EveryPool, SamePadding, rewrite
+from geoloc.export.rewritten import Clamp, EveryPool, SamePadding, rewrite
 
 
 @pytest.mark.parametrize("kernel", [3, 5, 7])
@@ -25,6 +25,28 @@ def test_pooling_computes_what_torch_does(pool, size):
     pool = nn.MaxPool2d(*pool)
     x = torch.randn(2, 4, *size, generator=torch.Generator().manual_seed(0))
     assert torch.equal(EveryPool(pool)(x), pool(x))
+
+
+def test_clamping_computes_what_relu6_does():
+    x = torch.tensor([-1.0, -0.0, 0.5, 6.0, 7.0, float("inf"), float("-inf"), float("nan")])
+    net = nn.Sequential(nn.ReLU6(inplace=True), nn.Hardtanh(0, 6))
+    rewrite(net)
+    assert [type(layer) for layer in net] == [Clamp, nn.Hardtanh]
+    found = net[0](x)
+    assert torch.equal(found[:-1], nn.ReLU6()(x)[:-1])
+    assert found[:-1].tolist() == [0, 0, 0.5, 6, 6, 6, 0]
+    assert found[-1].isnan()
+
+
+def test_a_graph_stays_small_where_sizes_are_open():
+    """Sizes of a map are halves of those of the map before, rounded up: five brackets after five convolutions."""
+    net = nn.Sequential(*(Conv2dSame(3, 3, 3, stride=2) for _ in range(5)))
+    rewrite(net)
+    free = ({2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC},)
+    program = torch.export.export(net, (torch.zeros(2, 3, 96, 160),), dynamic_shapes=free, strict=False)
+    (last,) = next(node for node in program.graph.nodes if node.op == "output").args[0]
+    assert str(last.meta["val"].shape[2]).count("//") == 5
+    assert "Mod" not in str(last.meta["val"].shape)
 
 
 def test_others_stay(monkeypatch):

@@ -4,6 +4,8 @@ Convolutions that pad as TensorFlow does: timm works the padding out by division
 those of the map before, and after five of them solving for the sizes of an image takes many minutes. The same number of
 pixels follows from whether a size is odd.
 
+ReLU6: exporters take hardtanh apart, and compare the sizes of each part, which takes a minute in a network of fifty.
+
 Max pooling: torch before 2.13 asks for the remainder of a size by the stride, and the graph then refuses sizes whose
 remainder is 0 where that of the first images was not.
 """
@@ -33,10 +35,23 @@ class SamePadding(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, c, h, w) -> (B, C, ceil(h / 2), ceil(w / 2))."""
         (height, width), conv = self.conv.kernel_size, self.conv
-        left, right = (width - 3) // 2 + x.shape[3] % 2, (width - 1) // 2
-        top, bottom = (height - 3) // 2 + x.shape[2] % 2, (height - 1) // 2
+        left, right = (width - 3) // 2 + _odd(x.shape[3]), (width - 1) // 2
+        top, bottom = (height - 3) // 2 + _odd(x.shape[2]), (height - 1) // 2
         x = F.pad(x, (left, right, top, bottom))
         return F.conv2d(x, conv.weight, conv.bias, conv.stride, 0, conv.dilation, conv.groups)
+
+
+def _odd(size: int) -> int:
+    """1 if a size is odd, else 0: as a difference, since then sizes of maps come to `(size + 1) // 2` and no more."""
+    return 2 * ((size + 1) // 2) - size
+
+
+class Clamp(nn.Module):
+    """ReLU6 as one operation, which exporters keep."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Of any shape."""
+        return x.clamp(0, 6)
 
 
 class EveryPool(nn.Module):
@@ -64,6 +79,8 @@ def rewrite(module: nn.Module) -> None:
             setattr(module, name, SamePadding(child))
         elif type(child) is nn.MaxPool2d and not (FOLLOWS_POOLING or child.ceil_mode or child.return_indices):
             setattr(module, name, EveryPool(child))
+        elif type(child) is nn.ReLU6:
+            setattr(module, name, Clamp())
         else:
             rewrite(child)
 
