@@ -200,7 +200,7 @@ def fit(
     table = np.stack([curve.thresholds, curve.answered, curve.wrong], axis=1)
     kept = np.unique(np.linspace(0, len(table) - 1, ROWS).round().astype(np.int64))
     facts = {**fitted_on, "radius_m": float(radius), "queries": len(errors), "right": counts[0], **quality}
-    return Calibration(SIGNALS, means, scales, weights, offset, error_table(judged, errors), table[kept], facts)
+    return Calibration(SIGNALS, means, scales, weights, offset, error_table(judged, errors, radius), table[kept], facts)
 
 
 def _logistic(signals: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

@@ -1,4 +1,7 @@
-"""How far off answers of a confidence are: medians of the errors of labelled queries of like confidence."""
+"""How far off answers of a confidence are: medians of the errors of labelled queries of like confidence.
+
+More than half of the answers that are surer than 0.5 are said to lie within the radius, and so do their medians.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,28 @@ import numpy as np
 
 ROWS = 10  # of the table, at most
 LIKE = 20  # queries of like confidence that a median is taken of, at least
+HALF = 0.5  # the confidence whose median error is the radius
 LEAST = 0.01  # metres; an error of 0 has no logarithm
 
 
-def error_table(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def error_table(confidence: np.ndarray, errors: np.ndarray, radius: float) -> np.ndarray:
     """Medians that never rise with the confidence: isotonic regression by the sum of absolute differences.
 
     Where queries of higher confidence are farther off than those before, both get the median of them all, so that one
-    large error among many small ones moves nothing.
+    large error among many small ones moves nothing. A row of its own says that the median of confidence 0.5 is the
+    radius; below it none is less, and above it none is more, which chance among 20 queries may have brought about.
 
     Args:
-        confidence: (Q,) of labelled queries.
+        confidence: (Q,) of labelled queries, that they lie within the radius.
         errors: (Q,) metres.
+        radius: Metres.
 
     Returns:
         (E, 2) float64: mean confidence, ascending, and median error in metres, never rising.
 
     Example:
-        >>> error_table(np.linspace(0, 1, 40), np.r_[np.full(30, 9.0), np.full(10, 2.0)])[:, 1].tolist()
-        [9.0, 5.5]
+        >>> error_table(np.linspace(0, 1, 40), np.r_[np.full(30, 9.0), np.full(10, 2.0)], 7.0)[:, 1].tolist()
+        [9.0, 7.0, 5.5]
     """
     order = np.argsort(confidence, kind="stable")
     parts = np.array_split(order, max(1, min(ROWS, len(order) // LIKE)))
@@ -35,7 +41,10 @@ def error_table(confidence: np.ndarray, errors: np.ndarray) -> np.ndarray:
             last = blocks.pop()
             blocks[-1] += last
     medians = [_median(errors, block) for block in blocks for _ in block]
-    return np.array([[confidence[part].mean(), median] for part, median in zip(parts, medians, strict=True)])
+    means = [float(confidence[part].mean()) for part in parts]
+    below = [(sure, max(median, radius)) for sure, median in zip(means, medians, strict=True) if sure < HALF]
+    above = [(sure, min(median, radius)) for sure, median in zip(means, medians, strict=True) if sure > HALF]
+    return np.array([*below, (HALF, radius), *above], np.float64)
 
 
 def expected_error(table: np.ndarray, confidence: np.ndarray) -> np.ndarray:
