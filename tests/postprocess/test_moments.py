@@ -35,6 +35,20 @@ def test_queries_of_one_number_keep_their_order_and_names_without_one_stand_alon
     ]
 
 
+def test_a_time_of_day_after_a_date_counts_in_seconds():
+    """13:59:58, 14:00:00 and 14:01:00.250; as decimal numbers they were 4042 and 100 apart."""
+    names = ["IMG_20240601_140000.jpg", "IMG_20240601_135958.jpg", "IMG_20240601_140100250.jpg"]
+    assert by_name(*names) == [([1, 0, 2], [50398, 50400, 50460.25])]
+    assert by_name("20240601-000000.jpg", "20240601T000001.jpg") == [([0], [0]), ([1], [1])]
+    assert by_name("20240601000000.jpg", "20240601000100.jpg", "20240602000000.jpg") == [([0, 1], [0, 60]), ([2], [0])]
+
+
+@pytest.mark.parametrize("name", ["f20240601_{}", "20240699_140000_{}", "20240601_2500{}", "1695480000{}"])
+def test_other_numbers_stay_numbers(name):
+    ((rows, (first, second)),) = by_name(name.format("08.jpg"), name.format("07.jpg"))
+    assert (rows, first % 100, second - first) == ([1, 0], 7, 1)
+
+
 def test_positions_in_a_name_say_nothing():
     """Two photos in the order of their places are no sequence; their own ids count."""
     layout = "@{}@4000000.00@17@T@@@{}@@@@@@@@.jpg"

@@ -1,8 +1,9 @@
 """Which queries were taken one after the other, and when: from the numbers in their names, or their times.
 
-Images of one folder whose names differ only in their last number are a sequence; the number says when. Of a name in the
-field's layout only the image's own id (field 7) is read: the fields before it say where the photo was taken, and order
-by these would give away the answer.
+Images of one folder whose names differ only in their last number are a sequence; the number says when. The time of day
+after a date, as phones name photos, is read as one: from 12:59:59 to 13:00:00 is a second. Of a name in the field's
+layout only the image's own id (field 7) is read: the fields before it say where the photo was taken, and order by these
+would give away the answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ import numpy as np
 from geoloc.errors import InputError
 
 Order = Literal["name", "time"]
+# All up to the date; hours, minutes, seconds, thousandths; the rest: IMG_20240601_140000, PXL_20240601_140000123.
+CLOCK = re.compile(
+    r"(.*(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[_T-]?)"
+    r"([01]\d|2[0-3])([0-5]\d)([0-5]\d)(?:\.?(\d{3}))?(\D*)"
+)
 ID = 7  # the field of a name that is the image's own
 WHOLE = len("2024-06-01T12:00:00")  # a time down to the second
 
@@ -26,7 +32,7 @@ class Taken(NamedTuple):
 
     Attributes:
         rows: (n,) int64 queries, the first first; of one moment, in the order of their rows.
-        at: (n,) float64 moment of each: seconds, or the number in its name. Ascending.
+        at: (n,) float64 moment of each: seconds, or the number in its name (of a time of day, its seconds). Ascending.
     """
 
     rows: np.ndarray
@@ -68,6 +74,10 @@ def _of_name(name: str, row: int) -> tuple[tuple[str, ...], float]:
     path = PurePosixPath(name)
     fields = path.name.split("@")
     own = fields[ID] if len(fields) > ID + 1 else path.stem
+    clock = CLOCK.fullmatch(own)
+    if clock is not None:
+        hours, minutes, seconds, thousandths = (int(each or 0) for each in clock.group(2, 3, 4, 5))
+        return (str(path.parent), clock[1], clock[6]), 3600 * hours + 60 * minutes + seconds + thousandths / 1000
     found = re.fullmatch(r"(.*?)(\d+)(\D*)", own)
     if found is None:
         return (name, str(row)), 0.0
