@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from made_answers import write_asked
 
@@ -17,18 +19,23 @@ pytestmark = [
 
 
 @pytest.fixture
-def page(tmp_path, browser):
+def asked(tmp_path):
+    return write_asked(tmp_path)
+
+
+@pytest.fixture
+def page(tmp_path, asked, browser):
     """The page, opened; afterwards it must have said nothing and asked for files alone."""
-    path = write_answer_page(tmp_path, write_asked(tmp_path), 25.0, 1, ["a line"], [], [("what", "how")], "command")
+    path = write_answer_page(tmp_path, asked, 25.0, 1, ["a line"], [], [("what", "how")], "command")
     context = browser.new_context(viewport={"width": 1150, "height": 1400})
-    tab, said, asked = context.new_page(), [], []
+    tab, said, wanted = context.new_page(), [], []
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("request", lambda request: wanted.append(request.url))
     tab.goto(path.as_uri())
     yield tab
     assert said == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in wanted if not url.startswith(("file:", "data:"))] == []
     context.close()
 
 
@@ -45,6 +52,19 @@ def test_every_photo_has_a_card_with_its_answer(page):
     assert "1.0 km" in cards.nth(2).inner_text()
     href = cards.nth(0).locator("header a").get_attribute("href")
     assert href.startswith("https://www.openstreetmap.org/?mlat=36.14")
+
+
+class TestWithoutDegrees:
+    @pytest.fixture
+    def asked(self, tmp_path):
+        made = write_asked(tmp_path)
+        base, answers = (replace(each, latlon=np.full_like(each.latlon, np.nan)) for each in (made.base, made.answers))
+        return replace(made, base=base, answers=answers)
+
+    def test_nothing_is_said_of_a_map_that_has_no_such_place(self, page):
+        assert page.locator(".card").count() == 3
+        assert page.locator(".card header button").count() == 3
+        assert "OpenStreetMap" not in page.inner_text("body")
 
 
 def test_photos_are_filtered_and_ordered(page):

@@ -43,7 +43,8 @@ class AnswerGallery extends Gallery {
     if (data.error[query] !== null) head.append(element("span", { className: "tag", title: "from the answer to the position that the photo itself says" }, `truly ${metres(data.error[query])} off`));
     const button = element("button", { type: "button" }, "on the map");
     button.addEventListener("click", () => this.onMap(query));
-    head.append(button, osm(place, "OpenStreetMap"));
+    head.append(button);
+    if (hasDegrees(place)) head.append(osm(place, "OpenStreetMap"));
     const row = element("div", { className: "row" }, this.photo("queries", query, "query", "photo"));
     data.found[query].forEach((image, rank) => row.append(this.prediction(query, image, rank)));
     const card = element("article", { className: "card", tabIndex: -1 }, head, row);

@@ -8,9 +8,14 @@ function element(tag, properties = {}, ...inside) {
   return made;
 }
 
+// Whether a place of the map has degrees: [area, east, north, lat, lon]; in a local frame there are none.
+function hasDegrees(place) {
+  return Boolean(place) && place.length === 5;
+}
+
 // A link alone: nothing is asked of OpenStreetMap unless somebody follows it.
 function osm(place, text) {
-  if (!place || place.length < 5) return text;
+  if (!hasDegrees(place)) return text;
   const [lat, lon] = place.slice(3);
   const href = `https://www.openstreetmap.org/?mlat=${lat}&mlon=${lon}#map=19/${lat}/${lon}`;
   return element("a", { href, target: "_blank", rel: "noreferrer", title: "on OpenStreetMap" }, text);
@@ -149,10 +154,12 @@ class Gallery {
     const condition = data.conditions[data.condition[query]];
     if (condition) head.append(element("span", { className: "tag" }, condition));
     if (flip) head.append(element("span", { className: "tag" }, `became ${flip > 0 ? "right" : "wrong"} by post-processing`));
-    if (data.map && data.map.queries[query]) {
+    const own = data.map && data.map.queries[query];
+    if (own) {
       const button = element("button", { type: "button" }, "show on the map");
       button.addEventListener("click", () => this.onMap(query));
-      head.append(button, osm(data.map.queries[query], "OpenStreetMap"));
+      head.append(button);
+      if (hasDegrees(own)) head.append(osm(own, "OpenStreetMap"));
     }
     const row = element("div", { className: "row" }, this.photo("queries", query, "query", "query"));
     data.found[query].forEach((image, rank) => row.append(this.prediction(query, image, rank)));
