@@ -144,7 +144,9 @@ def test_one_photo(localize, photos):
     (row,) = rows_of(run / "answers.csv")
     assert row["photo"] == "img_4.jpg"
     assert abs(float(row["east"]) - east_of(4)) <= 4
-    assert "Where this photo was taken" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "Where this photo was taken" in page
+    assert "How it was found" in page
 
 
 def test_an_unreadable_photo_loses_nothing_of_the_others(network, photos, tmp_path):
