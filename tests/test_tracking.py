@@ -40,6 +40,7 @@ def test_a_domain_without_conditions_has_one_row():
 
 def test_voted_positions_have_a_row_each_domain_in_metres():
     sure = {"within": 75.0, "radius_m": 25.0, "median_error_m": 4.2, "ece": 0.1, "threshold": None}
+    sure |= {"mean_confidence": 0.9, "nearer_than_expected": 31.0, "aurc_floor": 0.03}  # too sure
     domains = {"a": {"localization": sure}, "frames": {}, "b": {"localization": {"within": 10.0, "radius_m": 5.0}}}
     columns, rows = localization_rows(domains)
     assert [dict(zip(columns, row, strict=True)) for row in rows] == [

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 UNTOLD = ("hydra", "logger", "name", "paths", "resume", "trainer.enable_progress_bar")  # not part of a run's name
 # What is told of voted positions, by the names in results.json.
 LOCALIZATION = (
-    *("within", "radius_m", "median_error_m", "ece", "brier", "aurc", "r100p", "answer_precision"),
-    *("threshold", "answered", "right_of_answered"),
+    *("within", "radius_m", "median_error_m", "mean_confidence", "nearer_than_expected", "ece", "brier", "aurc"),
+    *("aurc_floor", "r100p", "answer_precision", "threshold", "answered", "right_of_answered"),
 )
 SHOWN = 3  # predictions of a query in the table of the worst
 TILE = (160, 120)  # (width, height) of a photo there, in pixels
