@@ -43,7 +43,7 @@ def test_every_photo_has_a_card_with_its_answer(page):
     cards = page.locator(".card")
     assert cards.count() == 3
     first = cards.nth(0).inner_text()
-    assert "± 6.0 m" in first
+    assert "expected error 6.0 m" in first
     assert "confidence 0.90" in first
     assert "truly 3.0 m off" in first
     assert "? unknown best guess" in cards.nth(1).inner_text()

@@ -22,6 +22,7 @@ POOLING = ("GeM", "SPoC", "MAC", "RMAC")
 # What the benchmark can put on the tokens of a transformer.
 ON_TOKENS = {"ViT": ("NetVLAD", "GeM", "Cls"), "CCT384": ("NetVLAD", "GeM", "SeqPool")}
 RRM = {"before": "ln1", "first": "fc1", "second": "fc2", "after": "ln2"}
+PROJECTION = {"to_channels": "channel_proj", "to_rows": "row_proj"}
 MIXER = {"norm": "0", "first": "1", "second": "3"}
 MASK = {"0": "filter_3_3", "1": "filter_5_5", "2": "filter_7_7"}
 VIT = (
@@ -114,7 +115,7 @@ def _backbone_name(kind: str, rest: str, layout: str) -> str:
 def _mixvpr_name(rest: str) -> str:
     first, _, tail = rest.partition(".")
     if first != "mixers":
-        return f"aggregator.{ {'to_channels': 'channel_proj', 'to_rows': 'row_proj'}[first] }.{tail}"
+        return f"aggregator.{PROJECTION[first]}.{tail}"
     number, layer, what = tail.split(".")
     return f"aggregator.mix.{number}.mix.{MIXER[layer]}.{what}"
 

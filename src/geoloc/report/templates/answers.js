@@ -58,7 +58,7 @@ class AnswerGallery extends Gallery {
   verdict(query) {
     const { data } = this;
     const where = element("b", {}, data.where[query]);
-    const told = data.expected[query] === null ? [] : [` ± ${metres(data.expected[query])}`];
+    const told = data.expected[query] === null ? [] : [`, expected error ${metres(data.expected[query])}`];
     if (data.known[query]) return element("span", { className: "where" }, where, ...told);
     return element("span", { className: "where" }, element("b", { className: "unsure" }, "? unknown"), " best guess ", where, ...told);
   }
