@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 
 import pytest
@@ -56,6 +57,23 @@ def test_a_released_network_is_judged_as_it_is(place, tested, caplog):
 def test_its_descriptors_are_searched_again(place, tested):
     again = results_of(work(place / "searched", "task=search", f"run={tested}", "postprocess=[geo_dbscan]"))
     assert again["domains"]["mini"]["raw_recalls"] == {"1": 100.0, "5": 100.0}
+
+
+def test_it_locates_photos(place, tested, tmp_path, caplog):
+    side = f"{place}/mini/images/test"
+    typed = [*CUSTOM, *WHOLE, f"hub.source={place}/clone", *COMMON[:3], f"queries={side}/queries"]
+    run = work(tmp_path / "first", "task=localize", *typed, f"database={side}/database")
+    facts = results_of(run)
+    assert facts["model"]["weights"] == "released: own of me/tiny"
+    assert facts["model"]["digest"] == results_of(tested)["model"]["digest"]
+    rows = list(csv.DictReader((run / "answers.csv").open(encoding="utf-8")))
+    assert len(rows) == 6
+    assert all(float(row["error_m"]) < 25 for row in rows)
+    assert "task=test hub=... calibrate=true" in caplog.text
+    assert "UNTRAINED" not in caplog.text
+    again = work(tmp_path / "again", "task=localize", *typed, f"database={run}/index")
+    assert (again / "answers.csv").read_text() == (run / "answers.csv").read_text()
+    assert job_of(tmp_path / "demo", "task=demo", "hub=cosplace", f"database={side}/database")
 
 
 def test_it_is_described_and_trained_on(place, tested):
@@ -163,6 +181,7 @@ def test_what_is_said_to_fit_a_file_may_be_typed_beside_it(tmp_path):
     fits = ["backbone=resnet50", "backbone.cut=conv4", "aggregator=mixvpr", *shape, "image_size=[320,320]"]
     cfg = job_of(tmp_path, "task=test", "hub=mixvpr", f"hub.weights={tmp_path}/a.ckpt", *fits).cfg
     assert (cfg["backbone"]["depth"], cfg["aggregator"]["channels"], cfg["image_size"]) == (50, 64, [320, 320])
+    assert cfg["backbone"]["weights"] == "imagenet"  # also on the demo city, whose networks start from random values
 
 
 def test_a_network_of_our_own_is_not_taken_for_that_of_others(place, tmp_path):
