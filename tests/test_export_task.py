@@ -34,7 +34,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     folder.mkdir()
     net = DescriptorNet.from_spec(spec_of("resnet18", "gem", (64, 64))).eval()
-    net.save(folder, {"weights": "trained by this run, best.ckpt", "mine": "kept"})
+    started = "trained by this run, best.ckpt; started from /home/ann/a.ckpt"
+    net.save(folder, {"weights": started, "mine": "kept", "command": "run.py \"data.path='/home/ann/my maps/town'\""})
     judged = {"recalls": {"1": 50.0, "5": 75.0}, "ci95": {"1": [15.0, 85.0]}, "queries": 4, "database": 9}
     content = {
         "task": "train",
@@ -96,11 +97,10 @@ def test_the_folder_is_a_checkpoint_and_loads(exported, run, mini_city, tmp_path
     )
     assert results_of(tested)["model"]["digest"] == own.digest()
     about = read_config_of(exported)["about"]
-    assert (about["weights"], about["mine"], about["digest"]) == (
-        "trained by this run, best.ckpt",
-        "kept",
-        own.digest(),
-    )
+    started = "trained by this run, best.ckpt; started from .../a.ckpt"
+    assert (about["weights"], about["mine"], about["digest"]) == (started, "kept", own.digest())
+    assert about["command"] == "run.py \"data.path='.../town'\""
+    assert "/home/ann" not in (exported / "model.yaml").read_text() + (exported / "MODEL_CARD.md").read_text()
 
 
 def read_config_of(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from command_line import geoloc, results_of
 from in_process import job_of, work
 from mini import write_mini_city
+from networks import small
 from released import mixvpr_state, write_repository
 
 from geoloc.backbones import hub_code
@@ -55,6 +57,23 @@ def test_a_released_network_is_judged_as_it_is(place, tested, caplog):
 def test_its_descriptors_are_searched_again(place, tested):
     again = results_of(work(place / "searched", "task=search", f"run={tested}", "postprocess=[geo_dbscan]"))
     assert again["domains"]["mini"]["raw_recalls"] == {"1": 100.0, "5": 100.0}
+
+
+def test_it_locates_photos(place, tested, tmp_path, caplog):
+    side = f"{place}/mini/images/test"
+    typed = [*CUSTOM, *WHOLE, f"hub.source={place}/clone", *COMMON[:3], f"queries={side}/queries"]
+    run = work(tmp_path / "first", "task=localize", *typed, f"database={side}/database")
+    facts = results_of(run)
+    assert facts["model"]["weights"] == "released: own of me/tiny"
+    assert facts["model"]["digest"] == results_of(tested)["model"]["digest"]
+    rows = list(csv.DictReader((run / "answers.csv").open(encoding="utf-8")))
+    assert len(rows) == 6
+    assert all(float(row["error_m"]) < 25 for row in rows)
+    assert "task=test hub=... calibrate=true" in caplog.text
+    assert "UNTRAINED" not in caplog.text
+    again = work(tmp_path / "again", "task=localize", *typed, f"database={run}/index")
+    assert (again / "answers.csv").read_text() == (run / "answers.csv").read_text()
+    assert job_of(tmp_path / "demo", "task=demo", "hub=cosplace", f"database={side}/database")
 
 
 def test_it_is_described_and_trained_on(place, tested):
@@ -106,6 +125,9 @@ def test_it_is_described_and_trained_on(place, tested):
         (["hub=mixvpr"], "hub.weights: must be given, such as hub.weights=PATH of a file of the authors'"),
         (["hub=mixvpr", "hub.weights=a.ckpt"], "checkpoint=a.ckpt: no such file"),
         (["hub=mixvpr", "hub.weights=a.ckpt", "aggregator=gem"], "aggregator: has no effect beside hub="),
+        (["hub=mixvpr", "hub.weights=a.ckpt", "backbone=vgg16"], "backbone: has no effect beside hub="),
+        (["hub=mixvpr", "hub.weights=a.ckpt", "pretrained=none"], "pretrained: has no effect beside hub="),
+        (["hub=mixvpr", "hub.weights=a.ckpt", "checkpoint=null"], "checkpoint: must not be null beside hub="),
         (["hub=mixvpr", "hub.weights=a.ckpt", "checkpoint=pyproject.toml"], "hub: has no effect beside checkpoint="),
     ],
 )
@@ -146,11 +168,27 @@ def test_mixvpr_by_a_file_of_its_authors(place, tmp_path, dim, channels, rows, c
     assert facts["domains"]["mini"]["recalls"] == {"1": 100.0, "5": 100.0}
     assert not any("UNTRAINED" in line for line in facts["warnings"])
     assert "its authors state no licence of code or weights" in caplog.text
-    with pytest.raises(InputError, match=f"and not this network; the network there is .* {' '.join(shape)}"):
+    with pytest.raises(InputError, match=f"and not this network .*; the network there is .* {' '.join(shape)}"):
         work(tmp_path / "other", "task=test", *typed, "aggregator.channels=256")
     short = ["export.formats=[weights]", "export.latency=false"]
     made = work(tmp_path / "export", "task=export", *typed[:2], *shape, *short)
     assert DescriptorNet.load(made).digest() == facts["model"]["digest"]
+
+
+def test_what_is_said_to_fit_a_file_may_be_typed_beside_it(tmp_path):
+    (tmp_path / "a.ckpt").touch()
+    shape = ["aggregator.channels=64", "aggregator.rows=2", "aggregator.depth=4", "aggregator.ratio=1"]
+    fits = ["backbone=resnet50", "backbone.cut=conv4", "aggregator=mixvpr", *shape, "image_size=[320,320]"]
+    cfg = job_of(tmp_path, "task=test", "hub=mixvpr", f"hub.weights={tmp_path}/a.ckpt", *fits).cfg
+    assert (cfg["backbone"]["depth"], cfg["aggregator"]["channels"], cfg["image_size"]) == (50, 64, [320, 320])
+    assert cfg["backbone"]["weights"] == "imagenet"  # also on the demo city, whose networks start from random values
+
+
+def test_a_network_of_our_own_is_not_taken_for_that_of_others(place, tmp_path):
+    DescriptorNet.from_spec(small("resnet18", "gem")).save(tmp_path)
+    typed = ["hub=mixvpr", f"hub.weights={tmp_path}", f"test_folders=[{place}/mini]", *COMMON[1:]]
+    with pytest.raises(InputError, match=r"hub\.weights=\S+: holds a network of geoloc; checkpoint=\S+ takes it"):
+        work(tmp_path / "run", "task=test", *typed)
 
 
 def test_no_head_may_be_typed(tmp_path):

@@ -91,6 +91,8 @@ def load_network(path: str | Path, wanted: Mapping[str, Any], typed: set[str], t
     """
     found = _find(path)
     source = f"checkpoint={found.path}"
+    if found.spec is not None and "hub.weights" in typed:
+        raise InputError(f"hub.weights={path}: holds a network of geoloc; checkpoint={path} takes it, without hub=")
     if found.spec is None:
         net = DescriptorNet.from_spec(wanted, load=False)
         fresh = _load_plain(net, wanted, found.state, source, typed)
@@ -173,9 +175,11 @@ def _load_plain(
         _load_plain(first, spec, state, source, typed)
         fresh = _fresh(net, first.state_dict())
         load_exactly(net, first.state_dict() | fresh, source)
+        net.spec["backbone"]["weights"] = first.spec["backbone"]["weights"]
         return fresh
     ours, idle = from_foreign(net, state, layout, source)
     load_exactly(net, ours, source)
+    net.spec["backbone"]["weights"] = layout  # those of the config were never read
     if idle:
         log.info("%s: %d tensors are for classification and left aside (%s, ...)", source, len(idle), idle[0])
     for line in unsaid(net, layout, typed):

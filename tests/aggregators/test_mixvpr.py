@@ -68,7 +68,10 @@ def test_other_sizes_are_refused(tmp_path):
         load_network(tmp_path, typed, {"image_size"})
 
 
-@pytest.mark.parametrize("wrong", [{"channels": 0}, {"rows": -1}, {"ratio": 0.0}, {"depth": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"channels": 0}, {"rows": -1}, {"ratio": 0.0}, {"ratio": float("nan")}, {"ratio": float("inf")}, {"depth": -1}],
+)
 def test_what_makes_no_network(wrong):
     with pytest.raises(InputError, match="MixVPR takes channels, rows and ratio above 0 and depth from 0, not"):
         MixVPR(8, (2, 3), **wrong)

@@ -40,10 +40,11 @@ def test_any_number_and_size_of_images():
         assert parity(net.describe(batch), graph.program.module()(batch)).fits
 
 
-def test_a_network_of_one_size_says_so():
-    graph = graph_of(net_of("vit", "cls"))
+@pytest.mark.parametrize(("backbone", "aggregator"), [("vit", "cls"), ("resnet18", "mixvpr")])
+def test_a_network_of_one_size_says_so(backbone, aggregator):
+    graph = graph_of(net_of(backbone, aggregator))
     assert graph.step is None
-    assert graph.note == "the backbone takes images of this size alone"
+    assert graph.note == "the network takes images of this size alone"
 
 
 @pytest.mark.slow

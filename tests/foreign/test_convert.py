@@ -11,6 +11,7 @@ from torch import nn
 
 from geoloc.checkpoints import load_network
 from geoloc.errors import InputError
+from geoloc.export.origin import start_weights
 from geoloc.foreign.convert import benchmark_flags, to_benchmark
 from geoloc.foreign.recognise import layout_of, overrides_of
 from geoloc.net import DescriptorNet
@@ -81,7 +82,8 @@ def test_a_resnet18_netvlad_of_the_benchmark(tmp_path, whole):
     with pytest.raises(InputError) as error:
         load_network(path, spec_of("resnet50", aggregator__clusters=8), set())
     assert str(error.value).endswith(
-        "of the CVPR 2022 benchmark, and not this network; the network there is backbone=resnet18 backbone.cut=conv4"
+        "of the CVPR 2022 benchmark, and not this network (backbone.4.0.conv1.weight is [64, 64, 3, 3] there and"
+        " [64, 64, 1, 1] here, among others); the network there is backbone=resnet18 backbone.cut=conv4"
         " aggregator=netvlad aggregator.clusters=8"
     )
 
@@ -196,6 +198,45 @@ def test_mixvpr_of_its_authors(tmp_path, bias, caplog):
     for other in (spec | {"image_size": [96, 64]}, spec_of("resnet50", "mixvpr", (64, 64)), spec_of("resnet50", "gem")):
         with pytest.raises(InputError, match=fits):
             load_network(tmp_path / "model.ckpt", other, set())
+
+
+DAMAGED = {
+    "backbone.model.layer2.0.conv1.weight": None,
+    "aggregator.row_proj.weight": None,
+    "aggregator.mix.0.mix.1.weight": None,
+    "aggregator.channel_proj.weight": torch.tensor(1.0),
+    "loss_fn.x": torch.zeros(1),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), DAMAGED.items())
+def test_a_damaged_file_of_mixvpr_is_refused_in_one_line(tmp_path, name, value):
+    """What is wrong with it is named, since what fits may be what was typed."""
+    _, state = mixvpr_state(cells=16, channels=6, rows=2, depth=2, bias=True)
+    state = {key: tensor for key, tensor in {**state, name: value}.items() if tensor is not None}
+    torch.save(state, tmp_path / "model.ckpt")
+    small_one = {"aggregator__channels": 6, "aggregator__rows": 2, "aggregator__depth": 2}
+    with pytest.raises(InputError, match=rf"and not this network \({name} is [^;]*\); the network there is ") as error:
+        load_network(tmp_path / "model.ckpt", spec_of("resnet50", "mixvpr", (64, 64), **small_one), set())
+    assert len(error.value.problems) == 1
+    untold = "the network there is not to be told, as tensors are missing or of no such shape"
+    assert (untold in str(error.value)) == name.startswith("aggregator.")
+
+
+def test_whose_weights_they_are_is_kept(tmp_path):
+    """What the config says of the backbone's start is never read, and makes no other network either."""
+    _, state = mixvpr_state(cells=16, channels=6, rows=2, depth=2, bias=True)
+    torch.save(state, tmp_path / "model.ckpt")
+    small_one = {"aggregator__channels": 6, "aggregator__rows": 2, "aggregator__depth": 2}
+    digests = set()
+    for weights in ("none", "imagenet"):
+        spec = spec_of("resnet50", "mixvpr", (64, 64), **small_one, backbone__weights=weights)
+        net = load_network(tmp_path / "model.ckpt", spec, set())
+        assert net.spec["backbone"]["weights"] == "MixVPR (Ali-bey et al.)"
+        digests.add(net.digest())
+    net.save(tmp_path)
+    assert {DescriptorNet.load(tmp_path).digest()} == digests
+    assert "released at github.com/amaralibey/MixVPR; they state no licence" in start_weights(net.spec["backbone"])
 
 
 def test_vit_of_the_benchmark_is_found_part_by_part():

@@ -5,6 +5,8 @@ Ali-bey, Chaib-draa and Giguere, MixVPR: Feature Mixing for Visual Place Recogni
 
 from __future__ import annotations
 
+from math import isfinite
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -45,7 +47,7 @@ class MixVPR(nn.Module):
         super().__init__()
         self.cells = tuple(cells)
         positions = cells[0] * cells[1]
-        hidden = int(ratio * positions)
+        hidden = int(ratio * positions) if isfinite(ratio) else 0
         if min(channels, rows, hidden) < 1 or depth < 0:
             raise InputError(
                 f"aggregator: MixVPR takes channels, rows and ratio above 0 and depth from 0, not channels={channels},"

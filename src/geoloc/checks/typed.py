@@ -12,6 +12,8 @@ EXAMPLES = {
     "hub.weights": "PATH of a file of the authors', such as resnet50_MixVPR_4096_channels(1024)_rows(4).ckpt, which the"
     " README of github.com/amaralibey/MixVPR links"
 }
+# What hub=mixvpr brings; typed as well it does no harm, as in what is said to fit a file.
+SAME = {"backbone": "geoloc.backbones.resnet.ResNet", "aggregator": "geoloc.aggregators.mixvpr.MixVPR"}
 # Parts that a released network replaces, and what only such parts go by.
 REPLACED = ("backbone", "aggregator", "block", "head", "pretrained")
 
@@ -44,19 +46,25 @@ def of_hub(content: dict[str, Any], typed: Collection[str]) -> list[str]:
     if content["hub"].keys() <= {"_target_"}:
         return []
     of_others = "source" in content["hub"]  # its code is; else ours takes weights of others, and has keys of ours
-    idle = sorted(
-        key
-        for key in typed
-        if key.split(".")[0] in REPLACED
-        and (key not in ("block", "head") or (content[key] or {}).get("_target_"))
-        and (of_others or "." not in key)
-    )
+    idle = sorted(key for key in typed if key.split(".")[0] in REPLACED and not _harmless(key, content, of_others))
     found = [f"{key}: has no effect beside hub=, which brings the whole network; leave one of them out" for key in idle]
-    if content["checkpoint"] and not content["resume"] and (of_others or "checkpoint" in typed):
+    if not of_others and not content["checkpoint"]:
+        found.append("checkpoint: must not be null beside hub=, whose weights it is; leave it out")
+    elif content["checkpoint"] and not content["resume"] and (of_others or "checkpoint" in typed):
         found.append(
             f"hub: has no effect beside checkpoint={content['checkpoint']}, which is a network itself; leave it out"
         )
     return found
+
+
+def _harmless(key: str, content: Mapping[str, Any], of_others: bool) -> bool:
+    """Whether a typed part of a network, or a key of one, leaves a released network as it is."""
+    if "." in key:
+        return not of_others
+    if key == "pretrained":
+        return False
+    target = (content[key] or {}).get("_target_")
+    return target is None if key in ("block", "head") else not of_others and target == SAME[key]
 
 
 def of_hub_backbone(cfg: Mapping[str, Any]) -> list[str]:

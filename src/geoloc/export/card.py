@@ -117,11 +117,11 @@ def _files(exported: Exported) -> str:
     rows, notes = parity_rows(exported.formats), []
     for name, facts in exported.formats.items():
         if "error" in facts:
-            notes.append(f"- **{name}: {facts['error']}**")
+            notes.append(f"- **{name}: {without_folders(facts['error'])}**")
         elif not facts["parity"]["within_tolerance"]:
             notes.append(f"- **{facts['file']} is BEYOND THE TOLERANCE: do not use it**")
         if facts.get("note"):
-            notes.append(f"- {name}: {facts['note']}")
+            notes.append(f"- {name}: {without_folders(facts['note'])}")
     tolerance = (
         f"Tolerance: lowest cosine at least {LEAST_COSINE:g}, largest difference of a value at most {MOST_APART:g}."
     )
@@ -175,9 +175,10 @@ def _usage(exported: Exported) -> str:
 
 
 def _licence(model: Mapping[str, Any]) -> str:
+    start = without_folders(start_weights(model["backbone"]))
     return (
         "## Licence\n\nThe code that made the network (geoloc) is MIT. The weights are of whoever trained them; they"
-        f" started from {start_weights(model['backbone'])}. The training photos have licences of their own."
+        f" started from {start}. The training photos have licences of their own."
     )
 
 

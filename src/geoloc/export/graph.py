@@ -52,7 +52,7 @@ def graph_of(net: DescriptorNet) -> Graph:
     rewrite(worked_on)
     step = step_of(plain)
     if step is None:
-        return fixed_graph(net, "the backbone takes images of this size alone")
+        return fixed_graph(net, "the network takes images of this size alone")
     try:
         program = _exported(worked_on, {0, 2, 3})
         with quiet():
@@ -95,7 +95,7 @@ def _exported(net: DescriptorNet, free: set[int]) -> ExportedProgram:
 
 
 def step_of(net: DescriptorNet) -> int | None:
-    """Pixels of which height and width may be multiples, as the backbone says; None if it takes one size alone."""
+    """Pixels of which height and width may be multiples, as the network says; None if it takes one size alone."""
     for step in dict.fromkeys((1, *(getattr(net.backbone, name, 1) for name in ("stride", "multiple")))):
         height, width = (-(-side // step) * step for side in net.image_size)
         if _takes(net, height + step, width + 2 * step):

@@ -23,7 +23,15 @@ KNOWN = {
     " ImageNet, whose photos are for non-commercial research)",
 }
 KNOWN |= {(name, "imagenet"): KNOWN["ResNet", "imagenet"] for name in ("AlexNet", "VGG16")}
+KNOWN["ResNet", "MixVPR (Ali-bey et al.)"] = (
+    "those that MixVPR's authors released at github.com/amaralibey/MixVPR; they state no licence of code or weights"
+)
 SETS = {"places": "Places365", "gldv2": "Google Landmarks v2"}
+# A text in pieces: within quotes a path may hold spaces, and within those inside of others commas and brackets too.
+QUOTED = r""""[^"\n]*"|'[^'\n]*'|[^"']+|["']"""
+ROOT = r"(?<![^\s=\[({,:'\"`])(?:file:/+|(?:~|(?<=[=\[,'])~[\w.-]+)(?=/)|/(?=[^/\s])|[A-Za-z]:\\|[A-Z]:/|\\\\)"
+PATH = rf"(?<='){ROOT}[^'\n]*|{ROOT}[^\[\]{{}},'\"`\n]*"
+BARE_PATH = rf"{ROOT}[^\s\[\](){{}},`]*"
 
 
 def start_weights(backbone: Mapping[str, Any]) -> str:
@@ -49,11 +57,23 @@ def start_weights(backbone: Mapping[str, Any]) -> str:
 def without_folders(text: str) -> str:
     """A text without the folders of the machine that it was written on, which are nobody's business elsewhere.
 
+    Relative paths, addresses and fractions stay.
+
+    Args:
+        text: A command as a shell takes it, or words with paths in them.
+
     Example:
         >>> without_folders("`run.py data.path=/home/ann/maps/town checkpoint=~/runs/a.ckpt lr=1/2`")
         '`run.py data.path=.../town checkpoint=.../a.ckpt lr=1/2`'
     """
-    return re.sub(r"(?<![^\s=\[,'\"`])(?:~|/|[A-Za-z]:\\)[^\s\[\],'\"`]*[/\\](?=[^/\\])", ".../", text)
+    outside = BARE_PATH if "=" in text else PATH  # of a command, and of words
+    return re.sub(QUOTED, lambda part: re.sub(PATH if part[0][0] in "\"'" else outside, _last, part[0]), text)
+
+
+def _last(path: re.Match[str]) -> str:
+    """`.../` and the last part of a path; a path of one part is kept."""
+    first, *folders, last = re.split(r"[/\\]+", path[0].rstrip("/\\"))
+    return f".../{last}" if first or folders else path[0]
 
 
 def _timm_licence(model: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 
 from geoloc.backbones.backbone import Backbone
 from geoloc.errors import InputError
-from geoloc.foreign.layouts import ON_TOKENS, POOLING, aggregator_prefix, entries, kind_of
+from geoloc.foreign.layouts import ON_TOKENS, POOLING, Entry, aggregator_prefix, entries, kind_of
 from geoloc.foreign.recognise import BENCHMARK, MIXVPR, NAVER, RADENOVIC, overrides_of
 from geoloc.net import DescriptorNet
 
@@ -47,11 +47,10 @@ def from_foreign(
     for name in constants:
         if not (state[name] == float(name.endswith("weight"))).all():
             raise InputError(f"{source}: {name} is not the constant that it should be")
-    surplus = state.keys() - wanted.keys() - {*idle, *constants}
-    missing = [name for name in wanted if name not in state and not name.endswith(LEFT_OUT)]
-    other = [name for name in wanted if name in state and tuple(state[name].shape) != wanted[name].shape]
-    if surplus or missing or other or not _sees_as_theirs(net) or not _normalises_as_theirs(net, layout):
-        raise InputError(f"{source}: of {layout}, and not this network; {fits}")
+    wrong = list(_wrong(state, wanted, {*idle, *constants}))
+    if wrong or not _sees_as_theirs(net) or not _normalises_as_theirs(net, layout):
+        such = f" ({wrong[0]}{', among others' if wrong[1:] else ''})" if wrong else ""
+        raise InputError(f"{source}: of {layout}, and not this network{such}; {fits}")
     ours = {name: value.clone() for name, value in net.state_dict().items()}
     for name, entry in wanted.items():
         if name in state:
@@ -61,6 +60,18 @@ def from_foreign(
         elif name == ROW_BIAS:
             ours[entry.ours].zero_()
     return ours, idle
+
+
+def _wrong(state: Mapping[str, torch.Tensor], wanted: Mapping[str, Entry], aside: set[str]) -> Iterator[str]:
+    """What does not fit of the tensors, in words."""
+    for name, entry in wanted.items():
+        if name not in state and not name.endswith(LEFT_OUT):
+            yield f"{name} is missing there"
+        elif name in state and tuple(state[name].shape) != entry.shape:
+            yield f"{name} is {list(state[name].shape)} there and {list(entry.shape)} here"
+    for name in state:
+        if name not in wanted and name not in aside:
+            yield f"{name} is there besides"
 
 
 def _sees_as_theirs(net: DescriptorNet) -> bool:

@@ -40,17 +40,25 @@ def overrides_of(state: Mapping[str, torch.Tensor], layout: str) -> str:
         layout: See `layout_of`.
 
     Returns:
-        Overrides such as "backbone=resnet18 backbone.cut=conv4 aggregator=netvlad aggregator.clusters=64".
+        Overrides such as "backbone=resnet18 backbone.cut=conv4 aggregator=netvlad aggregator.clusters=64"; words where
+        the file is damaged.
     """
+    try:
+        return " ".join(_overrides(state, layout))
+    except (IndexError, KeyError, TypeError, ValueError):
+        return "not to be told, as tensors are missing or of no such shape"
+
+
+def _overrides(state: Mapping[str, torch.Tensor], layout: str) -> list[str]:
     if layout == BENCHMARK:
-        return " ".join([*_backbone(state), *_aggregator(state)])
+        return [*_backbone(state), *_aggregator(state)]
     if layout == MIXVPR:
-        return " ".join(_mixvpr(state))
+        return _mixvpr(state)
     prefix, head = ("features.", "whiten.weight") if layout == RADENOVIC else ("", "fc.weight")
     resnet = _resnet({_numbered(name.removeprefix(prefix)): value for name, value in state.items()})
     l2 = "after_pool" if layout == RADENOVIC else "none"
     found = [*resnet, "aggregator=gem", f"aggregator.l2={l2}"]
-    return " ".join(found + _fc(state, head))
+    return found + _fc(state, head)
 
 
 def _mixvpr(state: Mapping[str, torch.Tensor]) -> list[str]:

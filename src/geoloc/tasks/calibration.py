@@ -21,6 +21,7 @@ from geoloc.locate.usable import other_voters, usable
 from geoloc.net import SPEC_FILE
 from geoloc.predictions import Predictions
 from geoloc.result import Result
+from geoloc.tasks.build import start_of
 from geoloc.tasks.job import Job
 from geoloc.textfiles import write_whole
 from geoloc.views.hard_resize import HardResize
@@ -173,7 +174,7 @@ def _store(job: Job, module: PlaceModule) -> None:
     """Write the calibration into the run's model.yaml; the model too, if the run holds none."""
     path, net = job.folder / SPEC_FILE, module.net
     if not path.is_file():
-        net.save(job.folder, {"weights": str(job.cfg["checkpoint"] or "none"), "command": job.command})
+        net.save(job.folder, {"weights": str(job.cfg["checkpoint"] or start_of(net)[0]), "command": job.command})
         return
     content = yaml.safe_load(path.read_text(encoding="utf-8")) | {"calibration": net.calibration}
     write_whole(path, yaml.safe_dump(content, sort_keys=False))

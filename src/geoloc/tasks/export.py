@@ -70,8 +70,9 @@ def do(job: Job) -> None:
         **source.about,
         "weights": facts["weights"],
         "digest": facts["digest"],
-        "exported_by": without_folders(job.command),
+        "exported_by": job.command,
     }
+    about = {key: without_folders(value) if isinstance(value, str) else value for key, value in about.items()}
     exporter = Exporter(net, job.folder, about, _words(facts))
     written: dict[str, Written] = {}
     formats: dict[str, dict[str, Any]] = {}

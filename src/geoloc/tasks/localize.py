@@ -25,6 +25,7 @@ from geoloc.report.answers.asked import Asked, Base
 from geoloc.report.answers.files import write_files
 from geoloc.report.answers.page import write_answer_page
 from geoloc.tasks.answers_told import base_of, lines_of, localization_facts, print_answers, protocol_facts, rows_of
+from geoloc.tasks.build import start_of
 from geoloc.tasks.job import Job
 from geoloc.tasks.locating import open_locator, refuse
 from geoloc.tasks.results import describe_model, model_facts, write_status
@@ -47,7 +48,8 @@ def do(job: Job) -> None:
         problems = [f"queries: {line}" for line in error.problems]
     problems += _nothing_readable(job, queries)
     locator = open_locator(job, problems)
-    facts = model_facts(locator.net, job.cfg["checkpoint"] or "untrained")
+    weights, trained = start_of(locator.net)
+    facts = model_facts(locator.net, job.cfg["checkpoint"] or (weights if trained else "untrained"))
     log.info("%s", describe_model(facts))
     seconds = {"database": time.perf_counter() - start}
     start = time.perf_counter()

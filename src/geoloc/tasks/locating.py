@@ -33,6 +33,7 @@ MATTERS = (
         "descriptor_dtype",
         "extraction",
         "head",
+        "hub",
         "hydra",
         "image_size",
         "index",
@@ -113,17 +114,18 @@ def _tried(attempt: Callable[[], Found], problems: list[str]) -> Found | None:
 
 
 def _network(job: Job) -> DescriptorNet:
-    """The network of the checkpoint; or the untrained one that is typed, if it needs no images to be complete."""
-    if not job.cfg["checkpoint"]:
+    """The network of the checkpoint or of others; or an untrained one that is typed, if it needs no images for that."""
+    if not job.cfg["checkpoint"] and "source" not in job.cfg["hub"]:
         typed = {key.split(".")[0] for key in job.typed}
         if not {"backbone", "aggregator"} <= typed:
             raise InputError(
-                "checkpoint: must be given: checkpoint=PATH, a run's folder or a .ckpt; without one type backbone=..."
-                " aggregator=... to try an untrained network, such as backbone=efficientnet_lite0 aggregator=gem"
+                "checkpoint: must be given: checkpoint=PATH, a run's folder or a .ckpt, or hub=NAME; without one type"
+                " backbone=... aggregator=... to try an untrained network, such as backbone=efficientnet_lite0"
+                " aggregator=gem"
             )
     net = build.network(job)
-    if not job.cfg["checkpoint"]:
-        weights = net.spec["backbone"].get("weights", "none")
+    weights, trained = build.start_of(net)
+    if not job.cfg["checkpoint"] and not trained:
         if weights == "none" or hasattr(net.aggregator, "initialise"):
             raise InputError(
                 "checkpoint: must be given, for random weights or random clusters tell no places apart; untrained, a"
@@ -142,11 +144,12 @@ def _calibration(job: Job, net: DescriptorNet, how: Describing) -> Calibration |
     for line in warnings:
         log.warning("%s", line)
     if found is None:
+        released = cfg["hub"].keys() - {"_target_"}
         log.warning(
             "without a calibration there is no confidence, no expected error, and no photo counts as unknown; labelled"
-            " photos give one: python -m geoloc.run task=test checkpoint=%s calibrate=true val_folder=DATA_SET"
+            " photos give one: python -m geoloc.run task=test %s calibrate=true val_folder=DATA_SET"
             ' "test_folders=[DATA_SET]", and then checkpoint=RUN, the folder of that run',
-            cfg["checkpoint"] or "PATH",
+            "hub=..." if released else f"checkpoint={cfg['checkpoint'] or 'PATH'}",
         )
     elif "radius.eval" in job.typed:
         log.warning("radius.eval changes nothing: the calibration is of %g m", found.fitted_on["radius_m"])
