@@ -58,6 +58,12 @@ def test_it_follows_what_the_network_is(net):
     assert loose.digest() != others[0].digest()
 
 
+def test_it_does_not_follow_where_the_weights_came_from(net):
+    other = net_of()
+    other.spec["backbone"]["weights"] = "/home/ann/start.pth"
+    assert other.digest() == net.digest()
+
+
 def test_it_does_not_follow_what_is_trained(net):
     frozen = net_of(backbone__freeze="early")
     assert frozen.digest() == net.digest()

@@ -279,15 +279,19 @@ def test_results_of_other_weights_are_not_those_of_the_network(run, tmp_path):
     assert read_config(run)["seed"] == "7"
 
 
-def test_a_calibration_goes_along_in_the_exported_folder(run, tmp_path):
+def test_a_calibration_goes_along_and_no_folder_of_the_first_weights(run, tmp_path):
     own = tmp_path / "calibrated"
     net = DescriptorNet.load(run)
     net.calibration = {"weights": [1.0, 2.0]}
+    net.spec["backbone"]["weights"] = "/home/ann/first.pth"
     own.mkdir()
     net.save(own)
     typed = ("export.formats=[weights]", "export.latency=false")
     folder = work(tmp_path / "e", "task=export", f"checkpoint={own}", *typed)
-    assert DescriptorNet.load(folder).calibration == {"weights": [1.0, 2.0]}
+    found = DescriptorNet.load(folder)
+    assert found.calibration == {"weights": [1.0, 2.0]}
+    assert found.spec["backbone"]["weights"] == ".../first.pth"
+    assert found.digest() == net.digest()
 
 
 @pytest.mark.slow

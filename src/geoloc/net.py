@@ -193,7 +193,7 @@ class DescriptorNet(nn.Module):
 
     def digest(self) -> str:
         """Hash of architecture and weights: networks of equal digest describe images alike."""
-        idle = ("freeze", "freeze_te", "source", "licence", "files", "also")  # changes no descriptor
+        idle = ("weights", "freeze", "freeze_te", "source", "licence", "files", "also")  # changes no descriptor
         parts = [{k: v for k, v in self.spec.get(part, {}).items() if k not in idle} for part in PARTS]
         return digest_of([parts, self.image_size, self.unit_length], self.state_dict())
 

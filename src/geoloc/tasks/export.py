@@ -62,6 +62,8 @@ def do(job: Job) -> None:
     source = source_of(Path(checkpoint), learned.digest()) if checkpoint else RELEASED
     facts = model_facts(learned, str(source.about.get("weights") or checkpoint or build.start_of(learned)[0]))
     net = on_cpu(learned)
+    if "weights" in net.spec["backbone"]:
+        net.spec["backbone"]["weights"] = without_folders(str(net.spec["backbone"]["weights"]))
     log.info("%s", describe_model(facts))
     log.info("the files are made and compared on the CPU")
     write_status(job, "running", model=facts)
