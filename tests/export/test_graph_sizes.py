@@ -40,7 +40,9 @@ def test_any_number_and_size_of_images():
         assert parity(net.describe(batch), graph.program.module()(batch)).fits
 
 
-@pytest.mark.parametrize(("backbone", "aggregator"), [("vit", "cls"), ("resnet18", "mixvpr")])
+@pytest.mark.parametrize(
+    ("backbone", "aggregator"), [pytest.param("vit", "cls", marks=pytest.mark.slow), ("resnet18", "mixvpr")]
+)
 def test_a_network_of_one_size_says_so(backbone, aggregator):
     graph = graph_of(net_of(backbone, aggregator))
     assert graph.step is None

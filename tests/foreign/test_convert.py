@@ -163,7 +163,7 @@ def test_resnets_with_gem_and_whitening_inside(tmp_path, layout, zipped, caplog)
         load_network(tmp_path / "model.pth", spec_of("resnet50", "netvlad", **spec), set())
 
 
-@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("bias", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_mixvpr_of_its_authors(tmp_path, bias, caplog):
     """Its first version had no bias of the rows; nothing of either file is run."""
     body, state = mixvpr_state(cells=16, channels=6, rows=2, depth=2, bias=bias)
@@ -260,6 +260,7 @@ def test_vit_of_the_benchmark_is_found_part_by_part():
     )
 
 
+@pytest.mark.slow
 def test_vit_of_the_benchmark_sees_images_as_it_was_trained_to(tmp_path):
     spec = small("vit", "netvlad", backbone__normalisation="imagenet")
     net = DescriptorNet.from_spec(spec)
@@ -294,12 +295,12 @@ def test_a_plain_cct_of_ours_is_not_taken_for_theirs(tmp_path):
 @pytest.mark.parametrize(
     ("backbone", "aggregator"),
     [
-        ("vgg16", "netvlad"),
+        pytest.param("vgg16", "netvlad", marks=pytest.mark.slow),
         ("alexnet", "rrm"),
         ("cct384", "seqpool"),
         ("cct384", "netvlad"),
         ("resnet18", "crn"),
-        ("vit", "netvlad"),
+        pytest.param("vit", "netvlad", marks=pytest.mark.slow),
     ],
 )
 def test_there_and_back(tmp_path, backbone, aggregator, caplog):
