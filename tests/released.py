@@ -100,6 +100,6 @@ def mixvpr_state(cells, channels, rows, depth, bias):
     shapes |= {"row_proj.bias": (rows,)} if bias else {}
     for layer in range(depth):
         shapes |= {f"mix.{layer}.mix.{part}.weight": (cells, cells) for part in (1, 3)}
-        shapes |= {f"mix.{layer}.mix.{part}.{what}": (cells,) for part in (1, 3) for what in ("bias",)}
+        shapes |= {f"mix.{layer}.mix.{part}.bias": (cells,) for part in (1, 3)}
         shapes |= {f"mix.{layer}.mix.0.{what}": (cells,) for what in ("weight", "bias")}
     return body, state | {f"aggregator.{name}": 0.1 * torch.randn(shape) for name, shape in shapes.items()}

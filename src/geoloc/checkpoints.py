@@ -17,7 +17,7 @@ from geoloc.errors import InputError
 from geoloc.foreign.convert import from_foreign, unsaid
 from geoloc.foreign.recognise import layout_of, overrides_of
 from geoloc.net import SPEC_FILE, WEIGHTS_FILE, DescriptorNet
-from geoloc.parts import network_class
+from geoloc.parts import is_of_one_size, network_class
 
 log = logging.getLogger(__name__)
 # Our own checkpoints carry plain values under this key: the network's spec and the epoch.
@@ -193,9 +193,7 @@ def _changed(spec: Mapping[str, Any], wanted: Mapping[str, Any], typed: set[str]
     for key in ("image_size", "unit_length"):
         if key in typed:
             changed[key] = wanted[key]
-    if changed["image_size"] != spec["image_size"] and getattr(
-        network_class(spec["aggregator"]["_target_"]), "one_size", False
-    ):
+    if changed["image_size"] != spec["image_size"] and is_of_one_size(spec["aggregator"]):
         raise InputError(
             f"image_size: the checkpoint's aggregator was trained for {spec['image_size']} alone; leave image_size out"
         )

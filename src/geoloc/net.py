@@ -19,7 +19,7 @@ from geoloc.digests import digest_of
 from geoloc.errors import InputError
 from geoloc.modes import eval_mode, full_precision
 from geoloc.multiscale.scaling import MultiScale
-from geoloc.parts import check_parts, has_part, make_aggregator, make_part
+from geoloc.parts import check_images, check_parts, has_part, make_aggregator, make_part
 
 FORMAT = 1
 # The parts of a network's spec; the first and the third are always there.
@@ -85,9 +85,7 @@ class DescriptorNet(nn.Module):
         Raises:
             InputError: Says which sizes can.
         """
-        check = getattr(self.backbone, "check_size", None)
-        if check is not None:
-            check(height, width)
+        check_images(self.backbone, height, width)
         if getattr(self.aggregator, "one_size", False) and (height, width) != self.image_size:
             size = "{},{}".format(*self.image_size)
             raise InputError(f"image_size: {type(self.aggregator).__name__} was built for images of [{size}] alone")

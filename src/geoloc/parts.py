@@ -58,13 +58,27 @@ def check_parts(backbone: nn.Module, block: nn.Module | None, aggregator: nn.Mod
         )
 
 
+def check_images(backbone: nn.Module, height: int, width: int) -> None:
+    """Make sure that a backbone takes images of this size in pixels; one that says nothing takes all.
+
+    Raises:
+        InputError: Says which sizes can be taken.
+    """
+    check = getattr(backbone, "check_size", None)
+    if check is not None:
+        check(height, width)
+
+
+def is_of_one_size(node: Mapping[str, Any]) -> bool:
+    """Whether the aggregator of a spec's node is built for images of one size."""
+    return getattr(network_class(node["_target_"]), "one_size", False)
+
+
 def make_aggregator(node: Mapping[str, Any], backbone: Any, image_size: Sequence[int]) -> Any:
     """Build the aggregator of a backbone's maps; one of a single size is told which one that is."""
     given: dict[str, Any] = {"in_channels": backbone.out_channels}
-    if getattr(network_class(node["_target_"]), "one_size", False):
-        check_size = getattr(backbone, "check_size", None)
-        if check_size is not None:
-            check_size(*image_size)
+    if is_of_one_size(node):
+        check_images(backbone, *image_size)
         tensors = chain(backbone.named_parameters(), backbone.named_buffers())
         shapes = {name: torch.empty_like(value, device="meta") for name, value in tensors}  # nothing is computed
         with eval_mode(backbone), torch.no_grad():

@@ -43,7 +43,7 @@ def of_hub(content: dict[str, Any], typed: Collection[str]) -> list[str]:
     Returns:
         One line a problem; none where no released network is chosen.
     """
-    if content["hub"].keys() <= {"_target_"}:
+    if not is_released(content["hub"]):
         return []
     of_others = "source" in content["hub"]  # its code is; else ours takes weights of others, and has keys of ours
     idle = sorted(key for key in typed if key.split(".")[0] in REPLACED and not _harmless(key, content, of_others))
@@ -55,6 +55,11 @@ def of_hub(content: dict[str, Any], typed: Collection[str]) -> list[str]:
             f"hub: has no effect beside checkpoint={content['checkpoint']}, which is a network itself; leave it out"
         )
     return found
+
+
+def is_released(hub: Mapping[str, Any]) -> bool:
+    """Whether `hub=` names a network; the node of hub=none holds its empty class alone."""
+    return bool(hub.keys() - {"_target_"})
 
 
 def _harmless(key: str, content: Mapping[str, Any], of_others: bool) -> bool:

@@ -10,7 +10,7 @@ import torch
 from geoloc.backbones.backbone import Backbone
 from geoloc.errors import InputError
 from geoloc.foreign.layouts import ON_TOKENS, POOLING, Entry, aggregator_prefix, entries, kind_of
-from geoloc.foreign.recognise import BENCHMARK, MIXVPR, NAVER, RADENOVIC, overrides_of
+from geoloc.foreign.recognise import BENCHMARK, L2, MIXVPR, overrides_of
 from geoloc.net import DescriptorNet
 
 # Tensors of theirs that take no part in a descriptor, or are constants here.
@@ -48,7 +48,7 @@ def from_foreign(
         if not (state[name] == float(name.endswith("weight"))).all():
             raise InputError(f"{source}: {name} is not the constant that it should be")
     wrong = list(_wrong(state, wanted, {*idle, *constants}))
-    if wrong or not _sees_as_theirs(net) or not _normalises_as_theirs(net, layout):
+    if wrong or not _sees_as_theirs(net) or (layout in L2 and net.aggregator.l2 != L2[layout]):
         such = f" ({wrong[0]}{', among others' if wrong[1:] else ''})" if wrong else ""
         raise InputError(f"{source}: of {layout}, and not this network{such}; {fits}")
     ours = {name: value.clone() for name, value in net.state_dict().items()}
@@ -77,11 +77,6 @@ def _wrong(state: Mapping[str, torch.Tensor], wanted: Mapping[str, Entry], aside
 def _sees_as_theirs(net: DescriptorNet) -> bool:
     """The benchmark normalises images for every backbone alike, and its ViT has learned to see them so."""
     return kind_of(net.backbone) != "ViT" or net.backbone.mean == Backbone.mean
-
-
-def _normalises_as_theirs(net: DescriptorNet, layout: str) -> bool:
-    rules = {RADENOVIC: "after_pool", NAVER: "none"}
-    return layout not in rules or net.aggregator.l2 == rules[layout]
 
 
 def unsaid(net: DescriptorNet, layout: str, typed: set[str]) -> list[str]:

@@ -10,6 +10,8 @@ import torch
 
 BENCHMARK, RADENOVIC, NAVER = "the CVPR 2022 benchmark", "Radenovic et al.", "Naver (Revaud et al.)"
 MIXVPR = "MixVPR (Ali-bey et al.)"
+# Where networks of these layouts normalise local features: `aggregator.l2`.
+L2 = {RADENOVIC: "after_pool", NAVER: "none"}
 
 
 def layout_of(state: Mapping[str, torch.Tensor]) -> str | None:
@@ -56,9 +58,7 @@ def _overrides(state: Mapping[str, torch.Tensor], layout: str) -> list[str]:
         return _mixvpr(state)
     prefix, head = ("features.", "whiten.weight") if layout == RADENOVIC else ("", "fc.weight")
     resnet = _resnet({_numbered(name.removeprefix(prefix)): value for name, value in state.items()})
-    l2 = "after_pool" if layout == RADENOVIC else "none"
-    found = [*resnet, "aggregator=gem", f"aggregator.l2={l2}"]
-    return found + _fc(state, head)
+    return [*resnet, "aggregator=gem", f"aggregator.l2={L2[layout]}", *_fc(state, head)]
 
 
 def _mixvpr(state: Mapping[str, torch.Tensor]) -> list[str]:

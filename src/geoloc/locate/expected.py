@@ -40,11 +40,10 @@ def error_table(confidence: np.ndarray, errors: np.ndarray, radius: float) -> np
         while len(blocks) > 1 and _median(errors, blocks[-2]) < _median(errors, blocks[-1]):
             last = blocks.pop()
             blocks[-1] += last
-    medians = [_median(errors, block) for block in blocks for _ in block]
-    means = [float(confidence[part].mean()) for part in parts]
-    below = [(sure, max(median, radius)) for sure, median in zip(means, medians, strict=True) if sure < HALF]
-    above = [(sure, min(median, radius)) for sure, median in zip(means, medians, strict=True) if sure > HALF]
-    return np.array([*below, (HALF, radius), *above], np.float64)
+    table = np.array([(confidence[part].mean(), _median(errors, block)) for block in blocks for part in block])
+    below, above = table[table[:, 0] < HALF], table[table[:, 0] > HALF]
+    below[:, 1], above[:, 1] = np.maximum(below[:, 1], radius), np.minimum(above[:, 1], radius)
+    return np.concatenate([below, [(HALF, radius)], above])
 
 
 def expected_error(table: np.ndarray, confidence: np.ndarray) -> np.ndarray:

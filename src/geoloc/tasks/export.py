@@ -68,12 +68,7 @@ def do(job: Job) -> None:
     log.info("the files are made and compared on the CPU")
     write_status(job, "running", model=facts)
     samples = [_Sample.of(domain, net, how["photos"]) for domain in domains] or [_Sample.invented(net)]
-    about = {
-        **source.about,
-        "weights": facts["weights"],
-        "digest": facts["digest"],
-        "exported_by": job.command,
-    }
+    about = {**source.about, "weights": facts["weights"], "digest": facts["digest"], "exported_by": job.command}
     about = {key: without_folders(value) if isinstance(value, str) else value for key, value in about.items()}
     exporter = Exporter(net, job.folder, about, _words(facts))
     written: dict[str, Written] = {}

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from geoloc.checks.typed import is_released
 from geoloc.data.georeferenced import photos_with_positions
 from geoloc.errors import InputError
 from geoloc.lit.protocol import protocol_of
@@ -144,12 +145,11 @@ def _calibration(job: Job, net: DescriptorNet, how: Describing) -> Calibration |
     for line in warnings:
         log.warning("%s", line)
     if found is None:
-        released = cfg["hub"].keys() - {"_target_"}
         log.warning(
             "without a calibration there is no confidence, no expected error, and no photo counts as unknown; labelled"
             " photos give one: python -m geoloc.run task=test %s calibrate=true val_folder=DATA_SET"
             ' "test_folders=[DATA_SET]", and then checkpoint=RUN, the folder of that run',
-            "hub=..." if released else f"checkpoint={cfg['checkpoint'] or 'PATH'}",
+            "hub=..." if is_released(cfg["hub"]) else f"checkpoint={cfg['checkpoint'] or 'PATH'}",
         )
     elif "radius.eval" in job.typed:
         log.warning("radius.eval changes nothing: the calibration is of %g m", found.fitted_on["radius_m"])
